@@ -1,0 +1,52 @@
+import type { ProviderConfig } from '../config/schema.ts';
+
+type Providers = Record<string, ProviderConfig>;
+
+/** Where a call goes: the provider, and the path there, query included. */
+export interface Target {
+  provider: string;
+  /** Path and query as the provider gets them. */
+  path: string;
+  /** The path without the provider's base path, version and query: `/chat/completions`. */
+  endpoint: string;
+}
+
+/** Which family of dialects a path without a provider's name belongs to; the first match counts. */
+export const familyPaths: readonly { prefix: string; api: ProviderConfig['api'] }[] = [
+  { prefix: '/v1/messages', api: 'anthropic' },
+  { prefix: '/v1beta/models/', api: 'gemini' },
+  { prefix: '/v1/', api: 'openai' },
+];
+
+/** The path of a base URL, split before its closing version segment: `/openai/v1` → `/openai`, `/v1`. */
+export function splitBase(baseUrl: string): { path: string; version: string } {
+  const path = new URL(baseUrl).pathname.replace(/\/+$/, '');
+  const version = /\/v\d+[a-z0-9]*$/.exec(path)?.[0] ?? '';
+  return { path, version };
+}
+
+/** The provider that serves a family: the one that bears its name, else the first that speaks it. */
+export function familyProvider(providers: Providers, api: ProviderConfig['api']): string | undefined {
+  if (providers[api]?.api === api) return api;
+  return Object.keys(providers).find((name) => providers[name]?.api === api);
+}
+
+/**
+ * Finds the provider for a path of the egress listener: `/providers/<name>/…` names it, else the form
+ * of the path or an `anthropic-version` header tells. A version segment that the base URL has already
+ * is written once.
+ */
+export function findTarget(providers: Providers, path: string, anthropicVersion: boolean): Target | undefined {
+  const named = /^\/providers\/([^/?]+)(\/.*|\?.*)?$/.exec(path);
+  const rest = named ? (named[2] ?? '/') : path;
+  const api = anthropicVersion ? 'anthropic' : familyPaths.find(({ prefix }) => path.startsWith(prefix))?.api;
+  const name = named ? named[1] : api && familyProvider(providers, api);
+  const provider = name === undefined ? undefined : providers[name];
+  if (name === undefined || !provider) return undefined;
+
+  const base = splitBase(provider.base_url);
+  const doubled = base.version !== '' && new RegExp(`^${base.version}(?=[/?]|$)`).test(rest);
+  const tail = doubled ? rest.slice(base.version.length) : rest;
+  const endpoint = tail.replace(/\?.*$/s, '').replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
+  return { provider: name, path: base.path + tail, endpoint };
+}

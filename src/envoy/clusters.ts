@@ -1,0 +1,120 @@
+import type { ProviderConfig } from '../config/schema.ts';
+import { any, type EnvoyInputs, extension, type Json, names, socketAddress } from './inputs.ts';
+
+const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+/** Envoy's default of 1,024 parallel calls would turn a busy day into 503s. */
+const roomy = { thresholds: [{ max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000, max_retries: 10_000 }] };
+
+const http2 = { [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }) };
+
+/** No header of weir's or Envoy's own leaves the house, whoever put it there. */
+const stripInternalHeaders = extension(
+  'envoy.filters.http.header_mutation',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+  {
+    mutations: {
+      request_mutations: ['x-weir-', 'x-envoy-', 'x-forwarded-proto'].map((prefix) => ({
+        remove_on_match: { key_matcher: { prefix } },
+      })),
+    },
+  },
+);
+
+const upstreamHttp = {
+  [httpOptions]: any(httpOptions, {
+    auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
+    upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
+    http_filters: [
+      stripInternalHeaders,
+      extension('envoy.filters.http.upstream_codec', 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'),
+    ],
+  }),
+};
+
+/** Without TLS there is no ALPN to choose the protocol by. */
+const upstreamPlain = {
+  [httpOptions]: any(httpOptions, {
+    explicit_http_config: { http_protocol_options: {} },
+    http_filters: [
+      stripInternalHeaders,
+      extension('envoy.filters.http.upstream_codec', 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'),
+    ],
+  }),
+};
+
+/** One cluster a provider: its host resolved by DNS, its certificate verified. */
+export function providerCluster(name: string, provider: ProviderConfig, rootsFile: string): Json {
+  const url = new URL(provider.base_url);
+  const tls = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(url.port) || (tls ? 443 : 80);
+  return {
+    name: names.providerCluster(name),
+    type: 'STRICT_DNS',
+    dns_lookup_family: 'ALL',
+    connect_timeout: '10s',
+    load_assignment: {
+      cluster_name: names.providerCluster(name),
+      endpoints: [
+        {
+          lb_endpoints: [
+            // The hostname is what auto_host_rewrite writes into the Host header.
+            { endpoint: { hostname: url.host, address: socketAddress({ host, port }) } },
+          ],
+        },
+      ],
+    },
+    circuit_breakers: roomy,
+    upstream_connection_options: { tcp_keepalive: { keepalive_time: 30, keepalive_interval: 15, keepalive_probes: 4 } },
+    typed_extension_protocol_options: tls ? upstreamHttp : upstreamPlain,
+    ...(tls && {
+      transport_socket: extension(
+        'envoy.transport_sockets.tls',
+        'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+        {
+          sni: host,
+          common_tls_context: {
+            alpn_protocols: ['h2', 'http/1.1'],
+            validation_context: { trusted_ca: { filename: provider.ca_file ?? rootsFile } },
+          },
+        },
+      ),
+    }),
+  };
+}
+
+/** The processors, balanced by request; a dead one is left out within a second. */
+export function processorCluster({ processors }: EnvoyInputs): Json {
+  return {
+    name: names.processorCluster,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    lb_policy: 'LEAST_REQUEST',
+    load_assignment: {
+      cluster_name: names.processorCluster,
+      endpoints: [{ lb_endpoints: processors.map((path) => ({ endpoint: { address: { pipe: { path } } } })) }],
+    },
+    circuit_breakers: roomy,
+    outlier_detection: {
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 2,
+      interval: '1s',
+      base_ejection_time: '1s',
+    },
+    typed_extension_protocol_options: http2,
+  };
+}
+
+/** The collector, for the access log. */
+export function otlpCluster({ otlpGrpc }: EnvoyInputs): Json {
+  return {
+    name: names.otlpCluster,
+    type: 'STRICT_DNS',
+    connect_timeout: '2s',
+    load_assignment: {
+      cluster_name: names.otlpCluster,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(otlpGrpc) } }] }],
+    },
+    typed_extension_protocol_options: http2,
+  };
+}

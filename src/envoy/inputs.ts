@@ -1,0 +1,44 @@
+import type { Address, Config } from '../config/schema.ts';
+
+/** What Envoy's configuration is made from. */
+export interface EnvoyInputs {
+  egress: Address;
+  providers: Config['providers'];
+  onFailure: Config['processor']['on_failure'];
+  /** Unix sockets of the processors. */
+  processors: string[];
+  /** Where the access log goes: the collector's OTLP over gRPC. */
+  otlpGrpc: Address;
+  /** PEM file of the public roots, for providers without a `ca_file`. */
+  rootsFile: string;
+}
+
+/** A value of JSON. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** Names that the bootstrap, the resources and the processor share. */
+export const names = {
+  /** The header by which the processor names the cluster; never accepted from outside. */
+  clusterHeader: 'x-weir-internal-cluster',
+  processorCluster: 'weir-processor',
+  otlpCluster: 'weir-otlp',
+  xdsCluster: 'weir-xds',
+  routes: 'egress',
+  /** Namespace of the dynamic metadata that the processor sets. */
+  metadata: 'weir',
+  providerCluster: (provider: string) => `provider-${provider}`,
+} as const;
+
+/** A protobuf Any in JSON. */
+export function any(type: string, value: Record<string, Json>): Json {
+  return { '@type': `type.googleapis.com/${type}`, ...value };
+}
+
+/** A named filter or extension. */
+export function extension(name: string, type: string, value: Record<string, Json> = {}): Json {
+  return { name, typed_config: any(type, value) };
+}
+
+export function socketAddress({ host, port }: Address): Json {
+  return { socket_address: { address: host, port_value: port } };
+}
