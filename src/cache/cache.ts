@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../usage/record.ts';
+import type { TokenUsage, UsageSource } from '../usage/record.ts';
 
 /** A stored answer: the bytes that the client got, and what is needed to say what it saved. */
 export interface CachedAnswer {
@@ -11,6 +11,7 @@ export interface CachedAnswer {
   responseId: string | null;
   finishReason: string | null;
   usage: TokenUsage;
+  usageSource: UsageSource | null;
   /** What the call cost that brought this answer; decimal USD, null when unpriced. */
   costUsd: string | null;
 }

@@ -1,3 +1,7 @@
+import type { TokenUsage } from '../dialects/usage.ts';
+
+export { noUsage, type TokenUsage } from '../dialects/usage.ts';
+
 /** How one exchange ended. `unsettled`: its end was not seen; Envoy's access log tells who broke off. */
 export type Outcome = 'completed' | 'disconnected' | 'interrupted' | 'upstream_error' | 'denied' | 'unsettled';
 
@@ -5,22 +9,6 @@ export type Outcome = 'completed' | 'disconnected' | 'interrupted' | 'upstream_e
 export type UsageSource = 'provider' | 'counted' | 'estimated';
 
 export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'bypass';
-
-/**
- * Tokens of one exchange in normal form: `input` includes cached reads and writes, `output` includes
- * reasoning; the other members are parts of those two. null: the provider did not tell.
- */
-export interface TokenUsage {
-  input: number | null;
-  output: number | null;
-  cacheRead: number | null;
-  cacheWrite: number | null;
-  reasoning: number | null;
-  inputAudio: number | null;
-  outputAudio: number | null;
-  /** Cached reads among the audio input. */
-  cacheReadAudio: number | null;
-}
 
 /** One line of the ledger. Times are epoch milliseconds with fractions, money decimal strings in USD. */
 export interface UsageRecord {
@@ -85,17 +73,6 @@ export interface UsageRecord {
   /** Keyed hash of the credential that the provider saw. */
   credentialFingerprint: string | null;
 }
-
-export const noUsage: TokenUsage = {
-  input: null,
-  output: null,
-  cacheRead: null,
-  cacheWrite: null,
-  reasoning: null,
-  inputAudio: null,
-  outputAudio: null,
-  cacheReadAudio: null,
-};
 
 /**
  * Where records go. `open` resolves when the line is written, so that a call which reaches a provider

@@ -1,0 +1,14 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+import { observeStream } from './stream.ts';
+
+/** OpenAI's Chat Completions and all who speak like it. */
+export const openaiChat: Dialect = {
+  name: 'openai-chat',
+  operation: 'chat',
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream,
+};

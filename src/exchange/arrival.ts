@@ -1,0 +1,77 @@
+import type { ProviderConfig } from '../config/schema.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Refusal } from '../dialects/errors.ts';
+import { findDialect } from '../dialects/registry.ts';
+import { familyPaths, findTarget, type Target } from '../dialects/target.ts';
+import { type Credential, findCredential, withoutWeirKey } from '../identity/credentials.ts';
+import type { Caller } from '../identity/identity.ts';
+import type { HeaderEdit, RequestHead } from './messages.ts';
+import { upstreamEdit } from './outgoing.ts';
+import type { Services } from './services.ts';
+
+/** Who calls whom, and how: all that the head of a call tells. */
+export interface Arrival {
+  target: Target;
+  provider: ProviderConfig;
+  /** null: the call passes untouched. */
+  dialect: Dialect | null;
+  caller: Caller;
+  /** The application's own credential, which passes through; null when weir puts one in or there is none. */
+  ownCredential: string | null;
+  /** The credential that the provider gets. */
+  credential: string | null;
+  edit: HeaderEdit;
+}
+
+type Api = ProviderConfig['api'];
+export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
+
+export function arrive(head: RequestHead, { providers, identity }: Services): Arrived {
+  const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
+  const provider = target && providers[target.provider];
+  if (!target || !provider) {
+    const api = familyPaths.find(({ prefix }) => head.path.startsWith(prefix))?.api ?? 'openai';
+    const known = Object.keys(providers).join(', ');
+    return refused(api, 'unknown_path', `No provider serves this path. Use /v1/… or /providers/<name>/… with one of: ${known}.`);
+  }
+  const { api } = provider;
+
+  const found = findCredential(head.headers, head.path);
+  const caller = callerOf(found, identity);
+  if (!caller) {
+    return refused(api, 'invalid_api_key', 'Incorrect weir API key provided. Ask your platform team for a call key (weir_sk_…).');
+  }
+  const putIn = found.kind === 'weir' && !found.keepsOwn;
+  if (putIn && provider.api_key === '') {
+    return refused(
+      api,
+      'provider_key_missing',
+      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, or send the provider's own key.`,
+    );
+  }
+
+  const upgrade = head.headers.has('upgrade');
+  const dialect = head.ended || upgrade ? undefined : findDialect(api, head.method, target.endpoint);
+  const own = found.kind === 'weir' ? found.keepsOwn : found.kind === 'own' ? found.value : null;
+  const outgoing = { ...target, path: withoutWeirKey(target.path) };
+  return {
+    kind: 'arrived',
+    arrival: {
+      target: outgoing,
+      provider,
+      dialect: dialect ?? null,
+      caller,
+      ownCredential: own,
+      credential: putIn ? provider.api_key : own,
+      edit: upstreamEdit({ head, target: outgoing, putIn: putIn ? provider : null, inspected: dialect !== undefined }),
+    },
+  };
+}
+
+function refused(api: Api, code: Refusal['code'], message: string): Arrived {
+  return { kind: 'refused', api, refusal: { code, message } };
+}
+
+function callerOf(found: Credential, identity: Services['identity']): Caller | null {
+  return found.kind === 'weir' ? identity.byKey(found.key) : identity.anonymous;
+}

@@ -1,0 +1,66 @@
+import { noUsage, type UsageRecord } from '../usage/record.ts';
+import type { Arrival } from './arrival.ts';
+import { traceIds } from './ids.ts';
+import type { Headers, RequestHead } from './messages.ts';
+
+/** The record of an exchange as far as its head tells; it would be `interrupted` if it stopped here. */
+export function draftRecord(call: {
+  id: string;
+  head: RequestHead;
+  arrival: Arrival;
+  startedAt: number;
+  fingerprint: string | null;
+}): UsageRecord {
+  const { id, head, arrival, startedAt, fingerprint } = call;
+  return {
+    id,
+    ...traceIds(head.headers.get('traceparent'), id),
+    startedAt,
+    endedAt: startedAt,
+    firstChunkMs: null,
+    organization: arrival.caller.organization,
+    apiKey: arrival.caller.apiKey,
+    user: head.headers.get('x-weir-user') ?? null,
+    tags: {},
+    provider: arrival.target.provider,
+    serverAddress: new URL(arrival.provider.base_url).hostname,
+    dialect: arrival.dialect?.name ?? null,
+    operation: arrival.dialect?.operation ?? 'uninspected',
+    method: head.method,
+    path: arrival.target.path.replace(/\?.*$/s, ''),
+    stream: false,
+    requestedModel: null,
+    model: null,
+    maxOutputTokens: null,
+    reasoningEffort: null,
+    outcome: 'interrupted',
+    status: null,
+    errorCode: null,
+    finishReason: null,
+    attempts: 1,
+    cache: 'bypass',
+    cacheKey: null,
+    usage: noUsage,
+    usageSource: null,
+    costUsd: null,
+    savedUsd: null,
+    priceModel: null,
+    priceVersion: null,
+    serviceTier: null,
+    responseId: null,
+    providerRequestId: null,
+    providerOrganization: null,
+    providerProject: null,
+    credentialFingerprint: fingerprint,
+  };
+}
+
+/** What the provider's headers tell for matching an invoice. */
+export function providerIds(headers: Headers): Partial<UsageRecord> {
+  const first = (...names: string[]) => names.map((name) => headers.get(name)).find((value) => value !== undefined) ?? null;
+  return {
+    providerRequestId: first('x-request-id', 'request-id', 'x-amzn-requestid'),
+    providerOrganization: first('openai-organization', 'anthropic-organization-id'),
+    providerProject: first('openai-project'),
+  };
+}

@@ -1,0 +1,269 @@
+import { cacheKey } from '../cache/key.ts';
+import type { CachedAnswer } from '../cache/cache.ts';
+import type { RequestFacts } from '../dialects/dialect.ts';
+import type { Refusal } from '../dialects/errors.ts';
+import type { LimitState } from '../limits/limits.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import { hitAnswer, limitHeaders, limitRefusal, refusalAnswer } from './answers.ts';
+import { type Arrival, arrive } from './arrival.ts';
+import { type CacheControl, cacheControl } from './cache-control.ts';
+import { draftRecord, providerIds } from './draft.ts';
+import { uuidv7 } from './ids.ts';
+import type { ForwardDecision, HeadDecision, HeaderEdit, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import { type Observation, observe } from './observation.ts';
+import type { Services } from './services.ts';
+import { logCall } from './log.ts';
+import { priceFields, replyFields, settle } from './settle.ts';
+
+/** Headers by which the same body asks for another answer. */
+const answerHeaders = ['openai-beta', 'openai-organization', 'openai-project', 'anthropic-beta', 'anthropic-version'];
+/** A request larger than this is not held on to for counting: 8 MiB. */
+const maxHeldBytes = 8 * 1024 * 1024;
+
+export type StartExchange = (head: RequestHead) => Exchange;
+
+/** A call that weir looks into, from the moment its body is read. */
+interface Inspected {
+  facts: RequestFacts;
+  control: CacheControl;
+  key: string;
+  limit: LimitState | null;
+  /** Held until the provider has told its numbers. */
+  requestBody: Buffer | null;
+}
+
+/**
+ * The story of one call. Its methods are called in the order of the call: `head`, `body` when it was
+ * asked for, `responseHead`, `responseBody` as planned, and `end` in any case.
+ */
+export class Exchange {
+  readonly id: string;
+  readonly isUpgrade: boolean;
+  readonly #services: Services;
+  readonly #head: RequestHead;
+  readonly #startedAt: number;
+  readonly #closing: (work: Promise<void>) => void;
+  #arrival: Arrival | null = null;
+  #inspected: Inspected | null = null;
+  #record: UsageRecord | null = null;
+  /** Set while a provider has the call. */
+  #forwarded: Arrival | null = null;
+  #response: ResponseHead | null = null;
+  #observation: Observation | null = null;
+  #ended = false;
+
+  constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
+    this.#services = services;
+    this.#head = head;
+    this.#closing = closing;
+    this.#startedAt = services.now();
+    this.id = uuidv7(this.#startedAt);
+    this.isUpgrade = head.headers.has('upgrade');
+  }
+
+  /** Who calls whom? Decides for calls whose body is of no interest. */
+  async head(): Promise<HeadDecision> {
+    const arrived = arrive(this.#head, this.#services);
+    if (arrived.kind === 'refused') return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
+    const { arrival } = arrived;
+    this.#arrival = arrival;
+    this.#record = draftRecord({
+      id: this.id,
+      head: this.#head,
+      arrival,
+      startedAt: this.#startedAt,
+      fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
+    });
+    return arrival.dialect ? { kind: 'read' } : this.#forward(arrival);
+  }
+
+  /** What is asked? Limits and the cache decide, in one round trip. */
+  async body(bytes: Buffer): Promise<ForwardDecision> {
+    const arrival = this.#arrival;
+    if (!arrival?.dialect) throw new Error('a body came for a call whose body was not asked for');
+    const { limits, cache, cachePolicy, reader } = this.#services;
+
+    const facts = await reader.request(arrival.dialect, bytes);
+    if (!facts) {
+      return this.#refuse(arrival, {
+        code: 'invalid_json',
+        message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
+      });
+    }
+    const control = cacheControl(this.#head.headers, cachePolicy);
+    const key = this.#cacheKey(arrival, facts);
+    const [verdict, kept] = await Promise.all([
+      limits.consume({ ip: this.#head.ip, organization: arrival.caller.organization }),
+      control.read ? cache.get(key) : null,
+    ]);
+    this.#inspected = {
+      facts,
+      control,
+      key,
+      limit: verdict.state,
+      requestBody: bytes.length <= maxHeldBytes ? bytes : null,
+    };
+    this.#note({
+      stream: facts.stream,
+      requestedModel: facts.model,
+      maxOutputTokens: facts.maxOutputTokens,
+      reasoningEffort: facts.reasoningEffort,
+      cacheKey: key,
+      cache: control.read ? 'miss' : 'bypass',
+      ...(this.#record?.user === null && { user: facts.user }),
+    });
+
+    if (verdict.kind === 'limited') return this.#refuse(arrival, limitRefusal(verdict.state));
+    if (kept) return this.#hit(arrival, kept, verdict.state);
+    if (control.only) {
+      return this.#refuse(arrival, {
+        code: 'cache_miss',
+        message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
+      });
+    }
+    return this.#forward(arrival);
+  }
+
+  responseHead(head: ResponseHead): ResponsePlan {
+    this.#response = head;
+    const arrival = this.#arrival;
+    this.#observation = observe(head, arrival?.dialect ?? null, this.#services.reader);
+    this.#ended = this.#observation.observe === 'nothing';
+    this.#note({ status: head.status, ...providerIds(head.headers) });
+    if (!head.fromProvider) this.#note({ errorCode: head.headers.get('x-weir-error') ?? 'upstream_error' });
+    const set: Record<string, string> = { 'x-weir-id': this.id };
+    if (arrival) set['x-weir-provider'] = arrival.target.provider;
+    if (this.#record && this.#inspected) {
+      set['x-weir-cache'] = this.#record.cache;
+      Object.assign(set, limitHeaders(this.#inspected.limit));
+      if (this.#inspected.facts.model !== null) set['x-weir-model'] = this.#inspected.facts.model;
+    }
+    return { observe: this.#observation.observe, edit: { set, remove: [] } };
+  }
+
+  /** Resolves with headers to add: only a reply that comes whole has its head still open. */
+  async responseBody(bytes: Buffer, ended: boolean): Promise<HeaderEdit | null> {
+    const observation = this.#observation;
+    if (!observation) return null;
+    if (this.#record?.firstChunkMs === null) this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
+    await observation.push(bytes, ended);
+    this.#ended ||= ended;
+    if (observation.observe !== 'whole' || !ended || !this.#record || !this.#arrival) return null;
+    this.#note(replyFields(observation.facts(), this.#record));
+    this.#note(priceFields(this.#record, this.#arrival.provider.base_url, this.#services.pricer));
+    return this.#record.costUsd === null ? null : { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
+  }
+
+  /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
+  end(): void {
+    const forwarded = this.#forwarded;
+    if (!forwarded || !this.#record) return;
+    this.#forwarded = null;
+    const call = {
+      record: { ...this.#record, endedAt: this.#services.now() },
+      arrival: forwarded,
+      requestBody: this.#inspected?.requestBody ?? null,
+      response: this.#response,
+      observation: this.#observation,
+      ended: this.#ended,
+    };
+    this.#closing(
+      settle(call, this.#services).then(async (record) => {
+        this.#close(record);
+        await this.#keep(record, call.observation);
+      }),
+    );
+  }
+
+  /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
+  async #forward(arrival: Arrival): Promise<ForwardDecision> {
+    if (this.#record) await this.#services.ledger.open(this.#record);
+    this.#forwarded = arrival;
+    return { kind: 'forward', edit: arrival.edit };
+  }
+
+  #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
+    const answer = refusalAnswer(arrival.provider.api, refusal, this.id);
+    this.#note({ outcome: 'denied', status: answer.status, errorCode: refusal.code, costUsd: '0', attempts: 0 });
+    this.#closeNow();
+    return { kind: 'answer', answer };
+  }
+
+  #hit(arrival: Arrival, kept: CachedAnswer, limit: LimitState | null): ForwardDecision {
+    const headers: Record<string, string> = {
+      'x-weir-id': this.id,
+      'x-weir-cache': 'hit',
+      'x-weir-provider': arrival.target.provider,
+      'x-weir-cost-usd': '0',
+      ...(kept.model !== null && { 'x-weir-model': kept.model }),
+      ...(kept.costUsd !== null && { 'x-weir-saved-usd': kept.costUsd }),
+      ...limitHeaders(limit),
+    };
+    this.#note({
+      outcome: 'completed',
+      status: kept.status,
+      cache: 'hit',
+      attempts: 0,
+      model: kept.model,
+      responseId: kept.responseId,
+      finishReason: kept.finishReason,
+      usage: kept.usage,
+      usageSource: kept.usageSource,
+      costUsd: '0',
+      savedUsd: kept.costUsd,
+    });
+    this.#closeNow();
+    return { kind: 'answer', answer: hitAnswer(kept, headers) };
+  }
+
+  async #keep(record: UsageRecord, observation: Observation | null): Promise<void> {
+    const { cache, now } = this.#services;
+    const inspected = this.#inspected;
+    const body = observation?.body();
+    if (!inspected?.control.write || !body || record.outcome !== 'completed' || !observation?.facts().complete) return;
+    // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
+    if (record.finishReason === 'length' && record.maxOutputTokens === null) return;
+    const answer: CachedAnswer = {
+      status: record.status ?? 200,
+      contentType: this.#response?.headers.get('content-type') ?? 'application/json',
+      body,
+      storedAt: now(),
+      model: record.model,
+      responseId: record.responseId,
+      finishReason: record.finishReason,
+      usage: record.usage,
+      usageSource: record.usageSource,
+      costUsd: record.costUsd,
+    };
+    await cache.set(inspected.key, answer, inspected.control.ttl);
+  }
+
+  #cacheKey(arrival: Arrival, facts: RequestFacts): string {
+    const headers = answerHeaders.flatMap((name) => {
+      const value = this.#head.headers.get(name);
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    return cacheKey({
+      organization: arrival.caller.organization,
+      credential: arrival.ownCredential === null ? null : this.#services.fingerprint(arrival.ownCredential),
+      provider: arrival.target.provider,
+      dialect: arrival.dialect?.name ?? '',
+      path: arrival.target.path,
+      request: facts.hash,
+      headers: Object.fromEntries(headers),
+    });
+  }
+
+  #note(fields: Partial<UsageRecord>): void {
+    if (this.#record) this.#record = { ...this.#record, ...fields };
+  }
+
+  #closeNow(): void {
+    if (this.#record) this.#close({ ...this.#record, endedAt: this.#services.now() });
+  }
+
+  #close(record: UsageRecord): void {
+    this.#services.ledger.close(record);
+    logCall(this.#services.log, record);
+  }
+}

@@ -1,0 +1,47 @@
+/** Header names in lower case; repeated headers joined by a comma. */
+export type Headers = ReadonlyMap<string, string>;
+
+/** The head of a call as the caller sent it. */
+export interface RequestHead {
+  method: string;
+  /** Path and query. */
+  path: string;
+  headers: Headers;
+  /** The caller's address. */
+  ip: string;
+  /** There is no body. */
+  ended: boolean;
+}
+
+export interface ResponseHead {
+  status: number;
+  headers: Headers;
+  ended: boolean;
+  /** false: Envoy made this reply itself, for the reason in `details`. */
+  fromProvider: boolean;
+  details: string;
+}
+
+export interface HeaderEdit {
+  set: Record<string, string>;
+  remove: string[];
+}
+
+/** A reply of weir's own. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+/** After the head: read the body first, or go on without it, or answer. */
+export type HeadDecision = { kind: 'read' } | ForwardDecision;
+export type ForwardDecision = { kind: 'forward'; edit: HeaderEdit } | { kind: 'answer'; answer: Answer };
+
+/** How much of the response body weir wants to see. */
+export interface ResponsePlan {
+  observe: 'nothing' | 'chunks' | 'whole';
+  edit: HeaderEdit;
+}
+
+export const noEdit: HeaderEdit = { set: {}, remove: [] };

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Cache } from '../cache/cache.ts';
+import type { Config } from '../config/schema.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Pricer } from '../usage/price.ts';
+import type { Ledger } from '../usage/record.ts';
+import type { Reader } from './reader.ts';
+
+/** Counts tokens where a provider told none. */
+export interface TokenCounter {
+  /** `exact` is false where it had to be estimated. */
+  count(model: string | null, texts: string[]): Promise<{ tokens: number; exact: boolean }>;
+}
+
+/** What an exchange is handed. */
+export interface Services {
+  providers: Config['providers'];
+  cachePolicy: Config['defaults']['cache'];
+  identity: Identity;
+  limits: Limits;
+  cache: Cache;
+  reader: Reader;
+  ledger: Ledger;
+  pricer: Pricer;
+  counter: TokenCounter;
+  /** Keyed hash of a credential, in hex: tells two apart without telling either. */
+  fingerprint(credential: string): string;
+  /** Epoch milliseconds, with fractions. */
+  now(): number;
+  log: Logger;
+}

@@ -1,0 +1,114 @@
+import type { Logger } from 'pino';
+import type { Exchange, StartExchange } from '../exchange/exchange.ts';
+import type { Headers, RequestHead, ResponseHead } from '../exchange/messages.ts';
+import type { HttpHeaders, ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
+import { forward, immediate, responseBody, responseHead, withoutBody } from './replies.ts';
+
+const attributesKey = 'envoy.filters.http.ext_proc';
+
+/**
+ * One side stream of Envoy's: turns its messages into calls on an exchange, and what the exchange
+ * decides into replies, in order. A fault of weir's own lets the call go on as it came: the guard
+ * routes stop it if it carries a weir key.
+ */
+export function serve(stream: ProcessStream, start: StartExchange, log: Logger): void {
+  let exchange: Exchange | undefined;
+  let tail = Promise.resolve();
+  let over = false;
+
+  const reply = (message: ProcessingResponse) => {
+    if (!over) stream.write(message);
+  };
+  const finish = () => {
+    if (over) return;
+    over = true;
+    tail = tail.then(() => exchange?.end());
+    tail.catch((error: unknown) => log.error({ err: error, exchange: exchange?.id }, 'exchange did not close'));
+  };
+
+  stream.on('data', (message: ProcessingRequest) => {
+    tail = tail
+      .then(async () => {
+        if (message.request === 'request_headers') exchange = start(requestHead(message.request_headers, message));
+        if (exchange) reply(await handle(exchange, message));
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error, exchange: exchange?.id, phase: message.request }, 'exchange failed');
+        reply({ [message.request]: {} });
+      });
+  });
+  // After the half-close of Envoy: what it sent before is still in the queue.
+  stream.on('end', () => {
+    tail = tail.then(() => {
+      finish();
+      stream.end();
+    });
+  });
+  stream.on('cancelled', finish);
+  stream.on('error', finish);
+}
+
+async function handle(exchange: Exchange, message: ProcessingRequest): Promise<ProcessingResponse> {
+  switch (message.request) {
+    case 'request_headers': {
+      const decision = await exchange.head();
+      const dynamic_metadata = { fields: { exchange_id: { stringValue: exchange.id } } };
+      if (decision.kind === 'answer') return { ...immediate(decision.answer), dynamic_metadata };
+      if (decision.kind === 'read') return { request_headers: { response: {} }, dynamic_metadata };
+      const request_headers = { response: forward(decision.edit) };
+      // An upgrade is looked at by a filter that reads no bodies: nothing to override there.
+      const bodiless = message.request_headers.end_of_stream || exchange.isUpgrade;
+      return { request_headers, dynamic_metadata, ...(!bodiless && { mode_override: withoutBody }) };
+    }
+    case 'request_body': {
+      const decision = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
+      if (decision.kind === 'answer') return immediate(decision.answer);
+      return { request_body: { response: forward(decision.edit) } };
+    }
+    case 'response_headers':
+      return responseHead(exchange.responseHead(readResponseHead(message.response_headers, message)));
+    case 'response_body': {
+      const { body, end_of_stream } = message.response_body;
+      return responseBody(await exchange.responseBody(body ?? Buffer.alloc(0), end_of_stream ?? false));
+    }
+    default:
+      return { [message.request]: {} };
+  }
+}
+
+function attribute(message: ProcessingRequest, name: string): string {
+  return message.attributes?.[attributesKey]?.fields?.[name]?.stringValue ?? '';
+}
+
+function readHeaders(http: HttpHeaders): Headers {
+  const headers = new Map<string, string>();
+  for (const { key, raw_value, value } of http.headers?.headers ?? []) {
+    const text = raw_value && raw_value.length > 0 ? raw_value.toString('latin1') : (value ?? '');
+    const before = headers.get(key);
+    headers.set(key, before === undefined ? text : `${before}, ${text}`);
+  }
+  return headers;
+}
+
+function requestHead(http: HttpHeaders, message: ProcessingRequest): RequestHead {
+  const headers = readHeaders(http);
+  return {
+    method: headers.get(':method') ?? '',
+    path: headers.get(':path') ?? '/',
+    headers,
+    ip: attribute(message, 'source.address').replace(/:\d+$/, ''),
+    ended: http.end_of_stream ?? false,
+  };
+}
+
+function readResponseHead(http: HttpHeaders, message: ProcessingRequest): ResponseHead {
+  const headers = readHeaders(http);
+  const details = attribute(message, 'response.code_details');
+  return {
+    status: Number(headers.get(':status') ?? 0),
+    headers,
+    ended: http.end_of_stream ?? false,
+    fromProvider: details === 'via_upstream' || details === '',
+    details,
+  };
+}
