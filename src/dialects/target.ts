@@ -41,7 +41,7 @@ export function findTarget(providers: Providers, path: string, anthropicVersion:
   const rest = named ? (named[2] ?? '/') : path;
   const api = anthropicVersion ? 'anthropic' : familyPaths.find(({ prefix }) => path.startsWith(prefix))?.api;
   const name = named ? named[1] : api && familyProvider(providers, api);
-  const provider = name === undefined ? undefined : providers[name];
+  const provider = name !== undefined && Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (name === undefined || !provider) return undefined;
 
   const base = splitBase(provider.base_url);
