@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { CachedAnswer } from '../../src/cache/cache.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { Exchange } from '../../src/exchange/exchange.ts';
+import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
+import { read } from '../../src/exchange/reader-worker.ts';
+import type { Services } from '../../src/exchange/services.ts';
+import type { LimitVerdict } from '../../src/limits/limits.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
+
+const providers = configSchema.parse({
+  providers: {
+    openai: { api: 'openai', base_url: 'https://api.openai.com/v1', api_key: 'sk-of-the-house' },
+    anthropic: { api: 'anthropic', base_url: 'https://api.anthropic.com' },
+  },
+}).providers;
+
+/** A house with a clock that ticks by hand, and everything it was told. */
+function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = {}) {
+  const opened: UsageRecord[] = [];
+  const closed: UsageRecord[] = [];
+  const stored = new Map<string, CachedAnswer>();
+  const pending: Promise<void>[] = [];
+  let clock = 1_700_000_000_000;
+  const services: Services = {
+    providers,
+    cachePolicy: { mode: options.cacheMode ?? 'all', ttl: 1000 },
+    identity: {
+      byKey: (key) => (key === 'weir_sk_good' ? { organization: 'acme', apiKey: 'key-1' } : null),
+      anonymous: { organization: 'default', apiKey: null },
+    },
+    limits: { consume: async () => options.verdict ?? { kind: 'allowed', state: null } },
+    cache: {
+      get: async (key) => stored.get(key) ?? null,
+      set: async (key, answer) => void stored.set(key, answer),
+    },
+    reader: {
+      request: async (dialect, body) => read.request(dialect, body, 0),
+      prompt: async (dialect, body) => read.prompt(dialect, body, 0),
+      reply: async (dialect, body, status) => read.reply(dialect, body, status),
+      close: async () => {},
+    },
+    ledger: {
+      open: async (record) => void opened.push(record),
+      close: (record) => void closed.push(record),
+      drain: async () => ({ left: 0 }),
+    },
+    pricer: ({ usage, model }) =>
+      model === 'gpt-4o' ? { usd: String((usage.input ?? 0) + (usage.output ?? 0)), model: 'openai:gpt-4o', version: 'test' } : null,
+    counter: { count: async (_model, texts) => ({ tokens: texts.join('').length, exact: true }) },
+    fingerprint: (credential) => `print-of-${credential}`,
+    now: () => clock,
+    log: pino({ level: 'silent' }),
+  };
+  return {
+    opened,
+    closed,
+    stored,
+    start: (head: RequestHead) => new Exchange(head, services, (work) => void pending.push(work)),
+    settled: () => Promise.all(pending),
+    tick: (ms: number) => {
+      clock += ms;
+    },
+  };
+}
+
+function post(headers: Record<string, string> = {}, path = '/v1/chat/completions'): RequestHead {
+  const all = { authorization: 'Bearer weir_sk_good', ...headers };
+  return { method: 'POST', path, headers: new Map(Object.entries(all)), ip: '10.0.0.1', ended: false };
+}
+
+function replyHead(type: string, status = 200): ResponseHead {
+  return { status, headers: new Map([['content-type', type]]), ended: false, fromProvider: true, details: 'via_upstream' };
+}
+
+const request = Buffer.from(JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content: 'hi' }] }));
+const reply = Buffer.from(
+  JSON.stringify({
+    id: 'chatcmpl-1',
+    model: 'gpt-4o',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'hello' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 },
+  }),
+);
+const errorBody = (answer: Answer) => JSON.parse(answer.body.toString()) as { error: Record<string, unknown> };
+
+test('a call with a weir key goes on with the key of the house, and its record is exact', async () => {
+  const weir = house();
+  const exchange = weir.start(post({ 'x-weir-user': 'ann', 'x-weir-secret': 'x', 'accept-encoding': 'gzip' }));
+  assert.equal((await exchange.head()).kind, 'read');
+  const decision = await exchange.body(request);
+  assert(decision.kind === 'forward');
+  assert.equal(decision.edit.set.authorization, 'Bearer sk-of-the-house');
+  assert.deepEqual(decision.edit.remove.sort(), ['accept-encoding', 'x-weir-secret', 'x-weir-user']);
+  assert.equal(weir.opened[0]?.outcome, 'interrupted');
+  assert.equal(weir.opened[0]?.requestedModel, 'gpt-4o');
+
+  weir.tick(50);
+  assert.equal(exchange.responseHead(replyHead('application/json')).observe, 'whole');
+  assert.equal((await exchange.responseBody(reply, true))?.set['x-weir-cost-usd'], '12');
+  weir.tick(5);
+  exchange.end();
+  await weir.settled();
+  const [record] = weir.closed;
+  assert(record);
+  assert.equal(record.outcome, 'completed');
+  assert.equal(record.usageSource, 'provider');
+  assert.equal(record.costUsd, '12');
+  assert.equal(record.user, 'ann');
+  assert.equal(record.apiKey, 'key-1');
+  assert.equal(record.firstChunkMs, 50);
+  assert.equal(record.endedAt - record.startedAt, 55);
+  assert.equal(record.credentialFingerprint, 'print-of-sk-of-the-house');
+  assert.equal(weir.stored.size, 1);
+});
+
+test('the same call again is answered from the cache and never opens a line for a provider', async () => {
+  const weir = house();
+  const first = weir.start(post());
+  await first.head();
+  await first.body(request);
+  first.responseHead(replyHead('application/json'));
+  await first.responseBody(reply, true);
+  first.end();
+  await weir.settled();
+
+  const again = weir.start(post());
+  await again.head();
+  const decision = await again.body(Buffer.from(` ${request.toString()} `));
+  assert(decision.kind === 'answer');
+  assert.deepEqual(decision.answer.body, reply);
+  assert.equal(decision.answer.headers['x-weir-cache'], 'hit');
+  assert.equal(decision.answer.headers['x-weir-saved-usd'], '12');
+  again.end();
+  await weir.settled();
+  assert.equal(weir.opened.length, 1);
+  assert.equal(weir.closed.length, 2);
+  assert.equal(weir.closed[1]?.costUsd, '0');
+  assert.equal(weir.closed[1]?.savedUsd, '12');
+});
+
+test('an own credential passes untouched and has its own part of the cache', async () => {
+  const weir = house();
+  const keys = [];
+  for (const credential of ['sk-a', 'sk-b', 'sk-a']) {
+    const exchange = weir.start(post({ authorization: `Bearer ${credential}` }));
+    await exchange.head();
+    const decision = await exchange.body(request);
+    assert(decision.kind === 'forward');
+    assert.equal('authorization' in decision.edit.set, false);
+    assert.equal(decision.edit.remove.includes('authorization'), false);
+    exchange.end();
+    keys.push(weir.opened.at(-1)?.cacheKey);
+  }
+  assert.equal(keys[0], keys[2]);
+  assert.notEqual(keys[0], keys[1]);
+});
+
+test('an unknown weir key is refused in the form of the SDK that sent it', async () => {
+  const weir = house();
+  const openai = await weir.start(post({ authorization: 'Bearer weir_sk_bad' })).head();
+  assert(openai.kind === 'answer');
+  assert.equal(openai.answer.status, 401);
+  assert.equal(errorBody(openai.answer).error.code, 'invalid_api_key');
+  const head = { ...post({ 'x-api-key': 'weir_sk_bad' }, '/v1/messages') };
+  const anthropic = await weir.start(head).head();
+  assert(anthropic.kind === 'answer');
+  assert.equal(errorBody(anthropic.answer).error.type, 'authentication_error');
+});
+
+test('a provider without a key is named, with the way out', async () => {
+  const decision = await house().start(post({ 'x-api-key': 'weir_sk_good' }, '/v1/messages')).head();
+  assert(decision.kind === 'answer');
+  assert.equal(decision.answer.headers['x-weir-error'], 'provider_key_missing');
+  assert.match(decision.answer.body.toString(), /providers\.anthropic\.api_key/);
+});
+
+test('what is no JSON object is refused before it costs anything', async () => {
+  for (const body of ['{"model":', '[]', '"x"', '', '\u0000\u0001']) {
+    const weir = house();
+    const exchange = weir.start(post());
+    await exchange.head();
+    const decision = await exchange.body(Buffer.from(body));
+    assert(decision.kind === 'answer');
+    assert.equal(decision.answer.status, 400);
+    assert.equal(weir.closed[0]?.outcome, 'denied');
+    assert.equal(weir.opened.length, 0);
+  }
+});
+
+test('a limit refuses with what SDKs read to know when to come back', async () => {
+  const state = { name: 'per-ip', per: 'ip' as const, limit: 100, remaining: 0, resetMs: 1500 };
+  const weir = house({ verdict: { kind: 'limited', state } });
+  const exchange = weir.start(post());
+  await exchange.head();
+  const decision = await exchange.body(request);
+  assert(decision.kind === 'answer');
+  assert.equal(decision.answer.status, 429);
+  assert.equal(decision.answer.headers['retry-after'], '2');
+  assert.equal(decision.answer.headers['retry-after-ms'], '1500');
+  assert.equal(decision.answer.headers['x-ratelimit-reset-requests'], '1.5s');
+  assert.equal(errorBody(decision.answer).error.code, 'rate_limit_exceeded');
+  assert.equal(weir.closed[0]?.outcome, 'denied');
+});
+
+test('a stream that breaks off is unsettled, counted, and not kept', async () => {
+  const weir = house();
+  const exchange = weir.start(post());
+  await exchange.head();
+  await exchange.body(request);
+  assert.equal(exchange.responseHead(replyHead('text/event-stream; charset=utf-8')).observe, 'chunks');
+  const chunk = { id: 'c', model: 'gpt-4o', choices: [{ index: 0, delta: { content: 'abc' }, finish_reason: null }] };
+  await exchange.responseBody(Buffer.from(`data: ${JSON.stringify(chunk)}\n\nda`), false);
+  exchange.end();
+  await weir.settled();
+  const [record] = weir.closed;
+  assert.equal(record?.outcome, 'unsettled');
+  assert.equal(record?.usageSource, 'counted');
+  assert.equal(record?.usage.output, 3);
+  assert.equal(weir.stored.size, 0);
+});
+
+test('errors of the provider and replies that Envoy had to make are told apart', async () => {
+  const weir = house();
+  const provider = weir.start(post());
+  await provider.head();
+  await provider.body(request);
+  provider.responseHead(replyHead('application/json', 400));
+  await provider.responseBody(Buffer.from('{"error":{"type":"invalid_request_error","code":"bad_model"}}'), true);
+  provider.end();
+  const local = weir.start(post());
+  await local.head();
+  await local.body(request);
+  const head = { ...replyHead('application/json', 503), fromProvider: false, details: 'no_healthy_upstream' };
+  assert.equal(local.responseHead(head).observe, 'nothing');
+  local.end();
+  await weir.settled();
+  assert.deepEqual(
+    weir.closed.map(({ outcome, errorCode, usageSource }) => ({ outcome, errorCode, usageSource })),
+    [
+      { outcome: 'upstream_error', errorCode: 'bad_model', usageSource: null },
+      { outcome: 'upstream_error', errorCode: 'upstream_error', usageSource: null },
+    ],
+  );
+});
+
+test('a path that weir does not read passes at its head and is written down as uninspected', async () => {
+  const weir = house();
+  const exchange = weir.start({ ...post({}, '/v1/files'), method: 'POST' });
+  assert.equal((await exchange.head()).kind, 'forward');
+  exchange.responseHead(replyHead('application/json'));
+  exchange.end();
+  await weir.settled();
+  assert.equal(weir.closed[0]?.operation, 'uninspected');
+  assert.equal(weir.closed[0]?.outcome, 'completed');
+});
+
+test('a caller who leaves before the body has come has cost nothing and leaves no line', async () => {
+  const weir = house();
+  const exchange = weir.start(post());
+  await exchange.head();
+  exchange.end();
+  await weir.settled();
+  assert.equal(weir.closed.length + weir.opened.length, 0);
+});
+
+test('x-weir-cache decides what the cache may do', async () => {
+  const weir = house();
+  for (const wish of ['use', 'refresh', 'bypass']) {
+    const exchange = weir.start(post({ 'x-weir-cache': wish }));
+    await exchange.head();
+    assert.equal((await exchange.body(request)).kind, 'forward');
+    exchange.responseHead(replyHead('application/json'));
+    await exchange.responseBody(reply, true);
+    exchange.end();
+    await weir.settled();
+  }
+  assert.deepEqual(
+    weir.closed.map(({ cache }) => cache),
+    ['miss', 'bypass', 'bypass'],
+  );
+  const only = weir.start(post({ 'x-weir-cache': 'only', 'openai-beta': 'other=1' }));
+  await only.head();
+  const decision = await only.body(request);
+  assert(decision.kind === 'answer');
+  assert.equal(decision.answer.headers['x-weir-error'], 'cache_miss');
+});
