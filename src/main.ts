@@ -9,7 +9,9 @@ import { processor } from './roles/processor.ts';
 import { run } from './roles/run.ts';
 import { up } from './roles/up.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('weir')
   .description('Sees, caches, limits and accounts for LLM traffic through Envoy.')
@@ -28,8 +30,11 @@ function command(name: string, description: string, role: Parameters<typeof run>
 }
 
 command('up', 'everything on this machine: Envoy, PostgreSQL, processors, collector and API', up);
-command('processor', 'the external processor that Envoy asks about each call', processor)
-  .option('--index <n>', 'number of this processor among those of one machine', '0');
+command('processor', 'the external processor that Envoy asks about each call', processor).option(
+  '--index <n>',
+  'number of this processor among those of one machine',
+  '0',
+);
 command('collector', 'takes usage records in, writes them to PostgreSQL, serves the API', collector);
 command('migrate', 'brings the database to the schema of this release', migrateDatabase);
 command('check', 'validates the config and says what can be reached', check);

@@ -18,6 +18,14 @@ export interface CacheKeyParts {
 /** The key of an answer: SHA-256 in hex over an unambiguous form of its parts. */
 export function cacheKey(parts: CacheKeyParts): string {
   const headers = Object.entries(parts.headers).sort(([a], [b]) => (a < b ? -1 : 1));
-  const form = [parts.organization, parts.credential, parts.provider, parts.dialect, parts.path, parts.request, headers];
+  const form = [
+    parts.organization,
+    parts.credential,
+    parts.provider,
+    parts.dialect,
+    parts.path,
+    parts.request,
+    headers,
+  ];
   return createHash('sha256').update(JSON.stringify(form)).digest('hex');
 }

@@ -47,6 +47,18 @@ const limit = z.strictObject({
   window: duration,
 });
 
+/** Known without being configured; what weir.yaml says of one of them is put on top. */
+export const builtinProviders: Record<string, z.input<typeof provider>> = {
+  openai: { api: 'openai', base_url: 'https://api.openai.com/v1', api_key: '${OPENAI_API_KEY:-}' },
+  anthropic: { api: 'anthropic', base_url: 'https://api.anthropic.com', api_key: '${ANTHROPIC_API_KEY:-}' },
+  gemini: {
+    api: 'gemini',
+    base_url: 'https://generativelanguage.googleapis.com',
+    api_key: '${GEMINI_API_KEY:-}',
+  },
+  groq: { api: 'openai', base_url: 'https://api.groq.com/openai/v1', api_key: '${GROQ_API_KEY:-}' },
+};
+
 /** The schema of weir.yaml; every key may be left out. Names: docs/configuration.md. */
 export const configSchema = z.strictObject({
   listen: z
@@ -58,30 +70,26 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   postgres: z.strictObject({ url: z.string().default('embedded') }).prefault({}),
-  redis: z.strictObject({ url: z.union([z.string(), z.array(z.string()).min(1)]).default('memory') }).prefault({}),
+  redis: z
+    .strictObject({ url: z.union([z.string(), z.array(z.string()).min(1)]).default('memory') })
+    .prefault({}),
   processor: z
     .strictObject({
       workers: z.int().min(1).max(64).default(1),
       on_failure: z.enum(['auto', 'open', 'closed']).default('auto'),
     })
     .prefault({}),
-  providers: z.record(name, provider).prefault({
-    openai: { api: 'openai', base_url: 'https://api.openai.com/v1', api_key: '${OPENAI_API_KEY:-}' },
-    anthropic: { api: 'anthropic', base_url: 'https://api.anthropic.com', api_key: '${ANTHROPIC_API_KEY:-}' },
-    gemini: {
-      api: 'gemini',
-      base_url: 'https://generativelanguage.googleapis.com',
-      api_key: '${GEMINI_API_KEY:-}',
-    },
-    groq: { api: 'openai', base_url: 'https://api.groq.com/openai/v1', api_key: '${GROQ_API_KEY:-}' },
-  }),
+  providers: z.record(name, provider).prefault(builtinProviders),
   defaults: z
     .strictObject({
       cache: cache.prefault({}),
       /** `[]` turns limits off. */
       limits: z
         .array(limit)
-        .refine((list) => new Set(list.map((each) => each.name)).size === list.length, 'every limit needs its own name')
+        .refine(
+          (list) => new Set(list.map((each) => each.name)).size === list.length,
+          'every limit needs its own name',
+        )
         .prefault([
           { name: 'per-ip', per: 'ip', requests: 100, window: '1m' },
           { name: 'per-organization', per: 'organization', requests: 1000, window: '1h' },

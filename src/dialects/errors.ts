@@ -8,7 +8,11 @@ interface Kind {
   gemini: string;
 }
 
-const invalid = { openai: 'invalid_request_error', anthropic: 'invalid_request_error', gemini: 'INVALID_ARGUMENT' };
+const invalid = {
+  openai: 'invalid_request_error',
+  anthropic: 'invalid_request_error',
+  gemini: 'INVALID_ARGUMENT',
+};
 const unauthenticated = {
   openai: 'invalid_request_error',
   anthropic: 'authentication_error',
@@ -20,7 +24,12 @@ const codes = {
   invalid_json: { status: 400, ...invalid },
   invalid_api_key: { status: 401, ...unauthenticated },
   provider_key_missing: { status: 401, ...unauthenticated },
-  unknown_path: { status: 404, openai: 'invalid_request_error', anthropic: 'not_found_error', gemini: 'NOT_FOUND' },
+  unknown_path: {
+    status: 404,
+    openai: 'invalid_request_error',
+    anthropic: 'not_found_error',
+    gemini: 'NOT_FOUND',
+  },
   cache_miss: { status: 504, openai: 'server_error', anthropic: 'api_error', gemini: 'UNAVAILABLE' },
   rate_limit_exceeded: {
     status: 429,
@@ -55,7 +64,10 @@ type Form = (status: number, names: Omit<Kind, 'status'>, code: ErrorCode, messa
 
 const forms: Record<ProviderConfig['api'], Form> = {
   openai: (_status, names, code, message) => ({ error: { message, type: names.openai, param: null, code } }),
-  anthropic: (_status, names, _code, message) => ({ type: 'error', error: { type: names.anthropic, message } }),
+  anthropic: (_status, names, _code, message) => ({
+    type: 'error',
+    error: { type: names.anthropic, message },
+  }),
   gemini: (status, names, _code, message) => ({ error: { code: status, message, status: names.gemini } }),
   bedrock: (_status, _names, _code, message) => ({ message }),
   cohere: (_status, _names, _code, message) => ({ message }),

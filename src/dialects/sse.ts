@@ -65,7 +65,8 @@ export class SseParser {
 
   #endLine(): ServerSentEvent | null {
     const [only] = this.#line;
-    let line = this.#line.length === 1 && only ? only.toString('utf8') : Buffer.concat(this.#line).toString('utf8');
+    let line =
+      this.#line.length === 1 && only ? only.toString('utf8') : Buffer.concat(this.#line).toString('utf8');
     const empty = this.#lineBytes === 0;
     this.#line = [];
     this.#lineBytes = 0;
@@ -88,7 +89,8 @@ export class SseParser {
   }
 
   #endEvent(): ServerSentEvent | null {
-    const event = !this.#tooLarge && this.#data.length > 0 ? { type: this.#type, data: this.#data.join('\n') } : null;
+    const event =
+      !this.#tooLarge && this.#data.length > 0 ? { type: this.#type, data: this.#data.join('\n') } : null;
     this.#type = '';
     this.#data = [];
     this.#dataBytes = 0;

@@ -36,7 +36,11 @@ export function familyProvider(providers: Providers, api: ProviderConfig['api'])
  * of the path or an `anthropic-version` header tells. A version segment that the base URL has already
  * is written once.
  */
-export function findTarget(providers: Providers, path: string, anthropicVersion: boolean): Target | undefined {
+export function findTarget(
+  providers: Providers,
+  path: string,
+  anthropicVersion: boolean,
+): Target | undefined {
   const named = /^\/providers\/([^/?]+)(\/.*|\?.*)?$/.exec(path);
   const rest = named ? (named[2] ?? '/') : path;
   const api = anthropicVersion ? 'anthropic' : familyPaths.find(({ prefix }) => path.startsWith(prefix))?.api;

@@ -47,7 +47,8 @@ export function accessLog(): Json {
       },
     },
     typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig',
+      '@type':
+        'type.googleapis.com/envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig',
       grpc_service: { envoy_grpc: { cluster_name: names.otlpCluster }, timeout: '5s' },
       log_name: 'weir',
       buffer_flush_interval: '0.2s',

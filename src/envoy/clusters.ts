@@ -3,7 +3,11 @@ import { any, type EnvoyInputs, extension, type Json, names, socketAddress } fro
 
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 /** Envoy's default of 1,024 parallel calls would turn a busy day into 503s. */
-const roomy = { thresholds: [{ max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000, max_retries: 10_000 }] };
+const roomy = {
+  thresholds: [
+    { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000, max_retries: 10_000 },
+  ],
+};
 
 const http2 = { [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }) };
 
@@ -26,7 +30,10 @@ const upstreamHttp = {
     upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
     http_filters: [
       stripInternalHeaders,
-      extension('envoy.filters.http.upstream_codec', 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'),
+      extension(
+        'envoy.filters.http.upstream_codec',
+        'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
+      ),
     ],
   }),
 };
@@ -37,7 +44,10 @@ const upstreamPlain = {
     explicit_http_config: { http_protocol_options: {} },
     http_filters: [
       stripInternalHeaders,
-      extension('envoy.filters.http.upstream_codec', 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'),
+      extension(
+        'envoy.filters.http.upstream_codec',
+        'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
+      ),
     ],
   }),
 };
@@ -65,7 +75,9 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
       ],
     },
     circuit_breakers: roomy,
-    upstream_connection_options: { tcp_keepalive: { keepalive_time: 30, keepalive_interval: 15, keepalive_probes: 4 } },
+    upstream_connection_options: {
+      tcp_keepalive: { keepalive_time: 30, keepalive_interval: 15, keepalive_probes: 4 },
+    },
     typed_extension_protocol_options: tls ? upstreamHttp : upstreamPlain,
     ...(tls && {
       transport_socket: extension(
@@ -92,7 +104,9 @@ export function processorCluster({ processors }: EnvoyInputs): Json {
     lb_policy: 'LEAST_REQUEST',
     load_assignment: {
       cluster_name: names.processorCluster,
-      endpoints: [{ lb_endpoints: processors.map((path) => ({ endpoint: { address: { pipe: { path } } } })) }],
+      endpoints: [
+        { lb_endpoints: processors.map((path) => ({ endpoint: { address: { pipe: { path } } } })) },
+      ],
     },
     circuit_breakers: roomy,
     outlier_detection: {

@@ -21,32 +21,36 @@ export const xdsSource: Json = {
 
 /** The exchange filter: once a call, request whole, response as the processor asks for. */
 function exchangeFilter(inputs: EnvoyInputs, headersOnly: boolean): Json {
-  return extension('envoy.filters.http.ext_proc', 'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', {
-    grpc_service: {
-      envoy_grpc: { cluster_name: names.processorCluster },
-      retry_policy: {
-        retry_on: 'connect-failure,refused-stream,reset,unavailable',
-        num_retries: 3,
-        retry_back_off: { base_interval: '0.025s', max_interval: '0.25s' },
+  return extension(
+    'envoy.filters.http.ext_proc',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
+    {
+      grpc_service: {
+        envoy_grpc: { cluster_name: names.processorCluster },
+        retry_policy: {
+          retry_on: 'connect-failure,refused-stream,reset,unavailable',
+          num_retries: 3,
+          retry_back_off: { base_interval: '0.025s', max_interval: '0.25s' },
+        },
+      },
+      failure_mode_allow: inputs.onFailure !== 'closed',
+      allow_mode_override: true,
+      message_timeout: '2s',
+      max_message_timeout: '1800s',
+      mutation_rules: { allow_all_routing: { value: true } },
+      request_attributes: ['source.address'],
+      response_attributes: ['response.code_details'],
+      metadata_options: { receiving_namespaces: { untyped: [names.metadata] } },
+      processing_mode: {
+        request_header_mode: 'SEND',
+        request_body_mode: headersOnly ? 'NONE' : 'BUFFERED',
+        response_header_mode: 'SEND',
+        response_body_mode: 'NONE',
+        request_trailer_mode: 'SKIP',
+        response_trailer_mode: 'SKIP',
       },
     },
-    failure_mode_allow: inputs.onFailure !== 'closed',
-    allow_mode_override: true,
-    message_timeout: '2s',
-    max_message_timeout: '1800s',
-    mutation_rules: { allow_all_routing: { value: true } },
-    request_attributes: ['source.address'],
-    response_attributes: ['response.code_details'],
-    metadata_options: { receiving_namespaces: { untyped: [names.metadata] } },
-    processing_mode: {
-      request_header_mode: 'SEND',
-      request_body_mode: headersOnly ? 'NONE' : 'BUFFERED',
-      response_header_mode: 'SEND',
-      response_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SKIP',
-    },
-  });
+  );
 }
 
 const router = extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
@@ -84,7 +88,9 @@ export function egressListener(inputs: EnvoyInputs): Json {
                   { mutations: [{ remove_on_match: { key_matcher: { prefix: 'x-weir-internal-' } } }] },
                 ),
               ],
-              upgrade_configs: [{ upgrade_type: 'websocket', filters: [exchangeFilter(inputs, true), router] }],
+              upgrade_configs: [
+                { upgrade_type: 'websocket', filters: [exchangeFilter(inputs, true), router] },
+              ],
               local_reply_config: localReplies(),
               access_log: [accessLog()],
               http_filters: [exchangeFilter(inputs, false), router],
@@ -95,4 +101,3 @@ export function egressListener(inputs: EnvoyInputs): Json {
     ],
   };
 }
-

@@ -50,6 +50,8 @@ export function localReplies(): Json {
 
 function statusIs(status: number): Json {
   return {
-    status_code_filter: { comparison: { op: 'EQ', value: { default_value: status, runtime_key: `weir.status.${status}` } } },
+    status_code_filter: {
+      comparison: { op: 'EQ', value: { default_value: status, runtime_key: `weir.status.${status}` } },
+    },
   };
 }

@@ -27,7 +27,9 @@ export function resources(inputs: EnvoyInputs): Record<Kind, Discovery> {
     clusters: discovery('clusters', [
       processorCluster(inputs),
       otlpCluster(inputs),
-      ...Object.entries(inputs.providers).map(([name, provider]) => providerCluster(name, provider, inputs.rootsFile)),
+      ...Object.entries(inputs.providers).map(([name, provider]) =>
+        providerCluster(name, provider, inputs.rootsFile),
+      ),
     ]),
   };
 }

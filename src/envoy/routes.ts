@@ -1,7 +1,7 @@
 import { familyPaths, familyProvider, splitBase } from '../dialects/target.ts';
 import { type EnvoyInputs, type Json, names } from './inputs.ts';
 
-const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** Thinking models are silent for minutes; Envoy's own 15 s would cut them off. */
 const patient = { timeout: '0s', idle_timeout: '0s' };
@@ -48,12 +48,17 @@ function guards(): Json[] {
   const weirKey = (name: string, regex: string) => ({ name, string_match: { safe_regex: { regex } } });
   const matches: { [key: string]: Json }[] = [
     { headers: [weirKey('authorization', '(?i)^(bearer\\s+)?weir_.*')] },
-    ...['x-api-key', 'api-key', 'x-goog-api-key'].map((name) => ({ headers: [weirKey(name, '(?i)^\\s*weir_.*')] })),
+    ...['x-api-key', 'api-key', 'x-goog-api-key'].map((name) => ({
+      headers: [weirKey(name, '(?i)^\\s*weir_.*')],
+    })),
     { query_parameters: [{ name: 'key', string_match: { prefix: 'weir_' } }] },
   ];
   return matches.map((match) => ({
     match: { prefix: '/', ...match },
-    direct_response: { status: 503, body: { inline_string: 'weir is not able to look at this call now; try again' } },
+    direct_response: {
+      status: 503,
+      body: { inline_string: 'weir is not able to look at this call now; try again' },
+    },
   }));
 }
 
@@ -66,7 +71,7 @@ function passRoute(match: Json, name: string, baseUrl: string, removed: string):
       cluster: names.providerCluster(name),
       auto_host_rewrite: true,
       regex_rewrite: {
-        pattern: { regex: `^${escape(removed)}${version && `(?:${escape(version)})?`}(/.*)$` },
+        pattern: { regex: `^${quote(removed)}${version && `(?:${quote(version)})?`}(/.*)$` },
         substitution: `${path.replaceAll('\\', '\\\\')}\\1`,
       },
       ...patient,

@@ -32,14 +32,22 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
   if (!target || !provider) {
     const api = familyPaths.find(({ prefix }) => head.path.startsWith(prefix))?.api ?? 'openai';
     const known = Object.keys(providers).join(', ');
-    return refused(api, 'unknown_path', `No provider serves this path. Use /v1/… or /providers/<name>/… with one of: ${known}.`);
+    return refused(
+      api,
+      'unknown_path',
+      `No provider serves this path. Use /v1/… or /providers/<name>/… with one of: ${known}.`,
+    );
   }
   const { api } = provider;
 
   const found = findCredential(head.headers, head.path);
   const caller = callerOf(found, identity);
   if (!caller) {
-    return refused(api, 'invalid_api_key', 'Incorrect weir API key provided. Ask your platform team for a call key (weir_sk_…).');
+    return refused(
+      api,
+      'invalid_api_key',
+      'Incorrect weir API key provided. Ask your platform team for a call key (weir_sk_…).',
+    );
   }
   const putIn = found.kind === 'weir' && !found.keepsOwn;
   if (putIn && provider.api_key === '') {
@@ -63,7 +71,12 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
       caller,
       ownCredential: own,
       credential: putIn ? provider.api_key : own,
-      edit: upstreamEdit({ head, target: outgoing, putIn: putIn ? provider : null, inspected: dialect !== undefined }),
+      edit: upstreamEdit({
+        head,
+        target: outgoing,
+        putIn: putIn ? provider : null,
+        inspected: dialect !== undefined,
+      }),
     },
   };
 }

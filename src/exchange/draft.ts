@@ -57,7 +57,8 @@ export function draftRecord(call: {
 
 /** What the provider's headers tell for matching an invoice. */
 export function providerIds(headers: Headers): Partial<UsageRecord> {
-  const first = (...names: string[]) => names.map((name) => headers.get(name)).find((value) => value !== undefined) ?? null;
+  const first = (...names: string[]) =>
+    names.map((name) => headers.get(name)).find((value) => value !== undefined) ?? null;
   return {
     providerRequestId: first('x-request-id', 'request-id', 'x-amzn-requestid'),
     providerOrganization: first('openai-organization', 'anthropic-organization-id'),

@@ -1,5 +1,5 @@
-import { cacheKey } from '../cache/key.ts';
 import type { CachedAnswer } from '../cache/cache.ts';
+import { cacheKey } from '../cache/key.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { LimitState } from '../limits/limits.ts';
@@ -9,14 +9,27 @@ import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
-import type { ForwardDecision, HeadDecision, HeaderEdit, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import { logCall } from './log.ts';
+import type {
+  ForwardDecision,
+  HeadDecision,
+  HeaderEdit,
+  RequestHead,
+  ResponseHead,
+  ResponsePlan,
+} from './messages.ts';
 import { type Observation, observe } from './observation.ts';
 import type { Services } from './services.ts';
-import { logCall } from './log.ts';
 import { priceFields, replyFields, settle } from './settle.ts';
 
 /** Headers by which the same body asks for another answer. */
-const answerHeaders = ['openai-beta', 'openai-organization', 'openai-project', 'anthropic-beta', 'anthropic-version'];
+const answerHeaders = [
+  'openai-beta',
+  'openai-organization',
+  'openai-project',
+  'anthropic-beta',
+  'anthropic-version',
+];
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
 
@@ -64,7 +77,8 @@ export class Exchange {
   /** Who calls whom? Decides for calls whose body is of no interest. */
   async head(): Promise<HeadDecision> {
     const arrived = arrive(this.#head, this.#services);
-    if (arrived.kind === 'refused') return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
+    if (arrived.kind === 'refused')
+      return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
     const { arrival } = arrived;
     this.#arrival = arrival;
     this.#record = draftRecord({
@@ -145,13 +159,16 @@ export class Exchange {
   async responseBody(bytes: Buffer, ended: boolean): Promise<HeaderEdit | null> {
     const observation = this.#observation;
     if (!observation) return null;
-    if (this.#record?.firstChunkMs === null) this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
+    if (this.#record?.firstChunkMs === null)
+      this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     await observation.push(bytes, ended);
     this.#ended ||= ended;
     if (observation.observe !== 'whole' || !ended || !this.#record || !this.#arrival) return null;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival.provider.base_url, this.#services.pricer));
-    return this.#record.costUsd === null ? null : { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
+    return this.#record.costUsd === null
+      ? null
+      : { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
   }
 
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
@@ -184,7 +201,13 @@ export class Exchange {
 
   #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
     const answer = refusalAnswer(arrival.provider.api, refusal, this.id);
-    this.#note({ outcome: 'denied', status: answer.status, errorCode: refusal.code, costUsd: '0', attempts: 0 });
+    this.#note({
+      outcome: 'denied',
+      status: answer.status,
+      errorCode: refusal.code,
+      costUsd: '0',
+      attempts: 0,
+    });
     this.#closeNow();
     return { kind: 'answer', answer };
   }
@@ -220,7 +243,13 @@ export class Exchange {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
     const body = observation?.body();
-    if (!inspected?.control.write || !body || record.outcome !== 'completed' || !observation?.facts().complete) return;
+    if (
+      !inspected?.control.write ||
+      !body ||
+      record.outcome !== 'completed' ||
+      !observation?.facts().complete
+    )
+      return;
     // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
     if (record.finishReason === 'length' && record.maxOutputTokens === null) return;
     const answer: CachedAnswer = {

@@ -19,7 +19,8 @@ export interface TraceIds {
 
 /** The caller's trace when it sent a valid `traceparent` (W3C Trace Context), else one named by the exchange. */
 export function traceIds(traceparent: string | undefined, exchangeId: string): TraceIds {
-  const [, traceId, parentSpanId] = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent ?? '') ?? [];
+  const [, traceId, parentSpanId] =
+    /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent ?? '') ?? [];
   const spanId = randomBytes(8).toString('hex');
   return traceId && parentSpanId && !/^0+$/.test(traceId) && !/^0+$/.test(parentSpanId)
     ? { traceId, spanId, parentSpanId }

@@ -24,9 +24,14 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
   const seen = observation !== null && observation.observe !== 'nothing';
   const outcome = outcomeOf(response, ended, facts);
   let record: UsageRecord = { ...call.record, outcome, ...(seen && replyFields(facts, call.record)) };
-  const uncounted = record.usageSource === null && (seen ? facts.error === null && response?.status === 200 : response === null);
+  const uncounted =
+    record.usageSource === null &&
+    (seen ? facts.error === null && response?.status === 200 : response === null);
   if (uncounted && arrival.dialect && requestBody) {
-    record = { ...record, ...(await countUsage({ dialect: arrival.dialect, requestBody, record, facts }, services)) };
+    record = {
+      ...record,
+      ...(await countUsage({ dialect: arrival.dialect, requestBody, record, facts }, services)),
+    };
   }
   return { ...record, ...priceFields(record, arrival.provider.base_url, services.pricer) };
 }
@@ -58,7 +63,10 @@ async function countUsage(
 ): Promise<Pick<UsageRecord, 'usage' | 'usageSource'>> {
   const model = call.record.model ?? call.record.requestedModel;
   const prompt = await reader.prompt(call.dialect, call.requestBody);
-  const [input, output] = await Promise.all([counter.count(model, prompt.texts), counter.count(model, call.facts.text)]);
+  const [input, output] = await Promise.all([
+    counter.count(model, prompt.texts),
+    counter.count(model, call.facts.text),
+  ]);
   return {
     usage: { ...noUsage, input: input.tokens + prompt.overhead, output: output.tokens },
     usageSource: input.exact && output.exact ? 'counted' : 'estimated',
@@ -79,5 +87,9 @@ export function priceFields(
     (known && pricer({ ...query, model })) ||
     (known && record.requestedModel !== null && pricer({ ...query, model: record.requestedModel })) ||
     null;
-  return { costUsd: price?.usd ?? null, priceModel: price?.model ?? null, priceVersion: price?.version ?? null };
+  return {
+    costUsd: price?.usd ?? null,
+    priceModel: price?.model ?? null,
+    priceVersion: price?.version ?? null,
+  };
 }

@@ -67,7 +67,13 @@ export type ProcessStream = ServerDuplexStream<ProcessingRequest, ProcessingResp
 /** The service definition of envoy.service.ext_proc.v3.ExternalProcessor. */
 export function loadService(): ServiceDefinition {
   const file = new URL('../../proto/ext_proc.proto', import.meta.url).pathname;
-  const definition = loadSync(file, { keepCase: true, oneofs: true, enums: Number, longs: Number, defaults: false });
+  const definition = loadSync(file, {
+    keepCase: true,
+    oneofs: true,
+    enums: Number,
+    longs: Number,
+    defaults: false,
+  });
   const service = definition['envoy.service.ext_proc.v3.ExternalProcessor'];
   if (!service || !isService(service)) throw new Error(`${file} has no service ExternalProcessor`);
   return service;

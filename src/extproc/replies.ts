@@ -53,7 +53,10 @@ export function immediate({ status, headers, body }: Answer): ProcessingResponse
 export function responseHead({ observe, edit }: ResponsePlan): ProcessingResponse {
   const response = { response: { header_mutation: mutation(edit) } };
   if (observe === 'nothing') return { response_headers: response };
-  return { response_headers: response, mode_override: modes(buffered, observe === 'whole' ? buffered : streamed) };
+  return {
+    response_headers: response,
+    mode_override: modes(buffered, observe === 'whole' ? buffered : streamed),
+  };
 }
 
 export function responseBody(edit: HeaderEdit | null): ProcessingResponse {

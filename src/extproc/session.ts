@@ -23,13 +23,16 @@ export function serve(stream: ProcessStream, start: StartExchange, log: Logger):
     if (over) return;
     over = true;
     tail = tail.then(() => exchange?.end());
-    tail.catch((error: unknown) => log.error({ err: error, exchange: exchange?.id }, 'exchange did not close'));
+    tail.catch((error: unknown) =>
+      log.error({ err: error, exchange: exchange?.id }, 'exchange did not close'),
+    );
   };
 
   stream.on('data', (message: ProcessingRequest) => {
     tail = tail
       .then(async () => {
-        if (message.request === 'request_headers') exchange = start(requestHead(message.request_headers, message));
+        if (message.request === 'request_headers')
+          exchange = start(requestHead(message.request_headers, message));
         if (exchange) reply(await handle(exchange, message));
       })
       .catch((error: unknown) => {

@@ -3,7 +3,13 @@ import type { TokenUsage } from '../dialects/usage.ts';
 export { noUsage, type TokenUsage } from '../dialects/usage.ts';
 
 /** How one exchange ended. `unsettled`: its end was not seen; Envoy's access log tells who broke off. */
-export type Outcome = 'completed' | 'disconnected' | 'interrupted' | 'upstream_error' | 'denied' | 'unsettled';
+export type Outcome =
+  | 'completed'
+  | 'disconnected'
+  | 'interrupted'
+  | 'upstream_error'
+  | 'denied'
+  | 'unsettled';
 
 /** Where token numbers come from: the provider's reply, a tokenizer, or a guess by length. */
 export type UsageSource = 'provider' | 'counted' | 'estimated';

@@ -32,7 +32,9 @@ export function errorType(reply: JsonObject): string | null {
   const error = asObject(reply.error);
   if (error) return asString(error.code) ?? asString(error.type) ?? 'error';
   if (asString(reply.error) !== null) return 'error';
-  return reply.choices === undefined && (reply.message !== undefined || reply.detail !== undefined) ? 'error' : null;
+  return reply.choices === undefined && (reply.message !== undefined || reply.detail !== undefined)
+    ? 'error'
+    : null;
 }
 
 /** What a message or a delta says: content, refusal, reasoning, tool calls. */

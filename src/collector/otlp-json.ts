@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { type Attributes, type AttributeValue, type Encoding, milliseconds } from './otlp.ts';
+
+/** OTLP in JSON: protobuf's JSON form, save that ids are hex. Unknown members are passed over. */
+const id = z
+  .string()
+  .regex(/^([0-9a-f]{2})*$/i, 'an id in hex')
+  .transform((text) => text.toLowerCase())
+  .nullish()
+  .transform((text) => text ?? '');
+
+const time = z
+  .union([z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'), z.number().nonnegative()])
+  .nullish()
+  .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
+
+const list = <T extends z.ZodType>(of: T) => z.array(of).nullish().transform((items) => items ?? []);
+
+const anyValue: z.ZodType<AttributeValue> = z.lazy(() =>
+  z
+    .object({
+      stringValue: z.string(),
+      boolValue: z.boolean(),
+      intValue: z.union([z.int(), z.string().regex(/^-?\d{1,19}$/, 'an integer').transform(Number)]),
+      doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]),
+      arrayValue: z.object({ values: list(anyValue) }).transform(({ values }) => values),
+      kvlistValue: z.object({ values: keyValues }).transform(({ values }) => values),
+      bytesValue: z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64'))),
+    })
+    .partial()
+    .transform((value): AttributeValue => Object.values(value).find((member) => member !== undefined) ?? null),
+);
+
+const keyValues: z.ZodType<Attributes> = z.lazy(() =>
+  list(z.object({ key: z.string(), value: anyValue.nullish() })).transform((pairs) => {
+    // Keys come from outside: no prototype to trip over.
+    const attributes: Attributes = Object.create(null);
+    for (const { key, value } of pairs) attributes[key] = value ?? null;
+    return attributes;
+  }),
+);
+
+const span = z
+  .object({
+    traceId: id,
+    spanId: id,
+    parentSpanId: id,
+    name: z.string().nullish(),
+    startTimeUnixNano: time,
+    endTimeUnixNano: time,
+    attributes: keyValues,
+  })
+  .transform(({ name, startTimeUnixNano, endTimeUnixNano, ...rest }) => ({
+    ...rest,
+    name: name ?? '',
+    startedAt: startTimeUnixNano,
+    endedAt: endTimeUnixNano,
+  }));
+
+const logRecord = z
+  .object({ timeUnixNano: time, attributes: keyValues })
+  .transform(({ timeUnixNano, attributes }) => ({ at: timeUnixNano, attributes }));
+
+const traceRequest = z
+  .object({ resourceSpans: list(z.object({ scopeSpans: list(z.object({ spans: list(span) })) })) })
+  .transform(({ resourceSpans }) => resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap(({ spans }) => spans)));
+
+const logsRequest = z
+  .object({ resourceLogs: list(z.object({ scopeLogs: list(z.object({ logRecords: list(logRecord) })) })) })
+  .transform(({ resourceLogs }) =>
+    resourceLogs.flatMap((resource) => resource.scopeLogs.flatMap(({ logRecords }) => logRecords)),
+  );
+
+export const jsonEncoding: Encoding = {
+  contentType: 'application/json',
+  decodeSpans: (body) => parse(traceRequest, body),
+  decodeLogs: (body) => parse(logsRequest, body),
+
+  encodeResponse(signal, partial) {
+    if (!partial) return json({});
+    const rejected = signal === 'traces' ? 'rejectedSpans' : 'rejectedLogRecords';
+    return json({ partialSuccess: { [rejected]: String(partial.rejected), errorMessage: partial.reason } });
+  },
+
+  encodeStatus({ code, message, retryAfterMs }) {
+    if (retryAfterMs === undefined) return json({ code, message });
+    const retryDelay = `${retryAfterMs / 1_000}s`;
+    return json({ code, message, details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }] });
+  },
+};
+
+function parse<T>(schema: z.ZodType<T>, body: Buffer): T {
+  const result = schema.safeParse(JSON.parse(body.toString('utf8')));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new Error(issue ? `${issue.path.join('.')}: ${issue.message}` : 'not an OTLP request');
+}
+
+function json(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

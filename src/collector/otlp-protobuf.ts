@@ -1,0 +1,146 @@
+import protobuf from 'protobufjs';
+import { type Attributes, type AttributeValue, type Encoding, type LogRecord, milliseconds, type Span } from './otlp.ts';
+
+/** The messages of proto/otlp.proto as protobufjs decodes them: absent members come as their defaults. */
+interface Int64 {
+  low: number;
+  high: number;
+}
+interface KeyValue {
+  key: string;
+  value: AnyValue | null;
+}
+interface AnyValue {
+  value?: 'stringValue' | 'boolValue' | 'intValue' | 'doubleValue' | 'arrayValue' | 'kvlistValue' | 'bytesValue';
+  stringValue: string;
+  boolValue: boolean;
+  intValue: Int64;
+  doubleValue: number;
+  arrayValue: { values: AnyValue[] };
+  kvlistValue: { values: KeyValue[] };
+  bytesValue: Uint8Array;
+}
+interface TraceRequest {
+  resourceSpans: { scopeSpans: { spans: RawSpan[] }[] }[];
+}
+interface RawSpan {
+  traceId: Uint8Array;
+  spanId: Uint8Array;
+  parentSpanId: Uint8Array;
+  name: string;
+  startTimeUnixNano: Int64;
+  endTimeUnixNano: Int64;
+  attributes: KeyValue[];
+}
+interface LogsRequest {
+  resourceLogs: { scopeLogs: { logRecords: { timeUnixNano: Int64; attributes: KeyValue[] }[] }[] }[];
+}
+
+const otlp = load('otlp.proto');
+const status = load('status.proto');
+const traceRequest = otlp.lookupType('opentelemetry.proto.ExportTraceServiceRequest');
+const traceResponse = otlp.lookupType('opentelemetry.proto.ExportTraceServiceResponse');
+const logsRequest = otlp.lookupType('opentelemetry.proto.ExportLogsServiceRequest');
+const logsResponse = otlp.lookupType('opentelemetry.proto.ExportLogsServiceResponse');
+const rpcStatus = status.lookupType('google.rpc.Status');
+const retryInfo = status.lookupType('google.rpc.RetryInfo');
+
+function load(file: string): protobuf.Root {
+  return new protobuf.Root().loadSync(new URL(`../../proto/${file}`, import.meta.url).pathname);
+}
+
+/** OTLP in protobuf, as it travels over gRPC and, by default, over HTTP. */
+export const protobufEncoding: Encoding = {
+  contentType: 'application/x-protobuf',
+
+  decodeSpans(body) {
+    const request = traceRequest.decode(body) as protobuf.Message & TraceRequest;
+    const spans: Span[] = [];
+    for (const resource of request.resourceSpans) {
+      for (const scope of resource.scopeSpans) {
+        for (const span of scope.spans) spans.push(readSpan(span));
+      }
+    }
+    return spans;
+  },
+
+  decodeLogs(body) {
+    const request = logsRequest.decode(body) as protobuf.Message & LogsRequest;
+    const records: LogRecord[] = [];
+    for (const resource of request.resourceLogs) {
+      for (const scope of resource.scopeLogs) {
+        for (const { timeUnixNano, attributes } of scope.logRecords) {
+          records.push({ at: milliseconds(unsigned(timeUnixNano)), attributes: readAttributes(attributes) });
+        }
+      }
+    }
+    return records;
+  },
+
+  encodeResponse(signal, partial) {
+    if (signal === 'traces') {
+      const partialSuccess = partial && { rejectedSpans: partial.rejected, errorMessage: partial.reason };
+      return encode(traceResponse, { partialSuccess });
+    }
+    const partialSuccess = partial && { rejectedLogRecords: partial.rejected, errorMessage: partial.reason };
+    return encode(logsResponse, { partialSuccess });
+  },
+
+  encodeStatus({ code, message, retryAfterMs }) {
+    if (retryAfterMs === undefined) return encode(rpcStatus, { code, message });
+    const seconds = Math.floor(retryAfterMs / 1_000);
+    const nanos = (retryAfterMs - seconds * 1_000) * 1_000_000;
+    const value = encode(retryInfo, { retryDelay: { seconds, nanos } });
+    return encode(rpcStatus, {
+      code,
+      message,
+      details: [{ type_url: 'type.googleapis.com/google.rpc.RetryInfo', value }],
+    });
+  },
+};
+
+function encode(type: protobuf.Type, message: object): Buffer {
+  return Buffer.from(type.encode(message).finish());
+}
+
+function readSpan(span: RawSpan): Span {
+  return {
+    traceId: hex(span.traceId),
+    spanId: hex(span.spanId),
+    parentSpanId: hex(span.parentSpanId),
+    name: span.name,
+    startedAt: milliseconds(unsigned(span.startTimeUnixNano)),
+    endedAt: milliseconds(unsigned(span.endTimeUnixNano)),
+    attributes: readAttributes(span.attributes),
+  };
+}
+
+function readAttributes(pairs: KeyValue[]): Attributes {
+  // Keys come from outside: no prototype to trip over.
+  const attributes: Attributes = Object.create(null);
+  for (const { key, value } of pairs) attributes[key] = readValue(value);
+  return attributes;
+}
+
+function readValue(any: AnyValue | null): AttributeValue {
+  switch (any?.value) {
+    case 'arrayValue':
+      return any.arrayValue.values.map(readValue);
+    case 'kvlistValue':
+      return readAttributes(any.kvlistValue.values);
+    case 'intValue':
+      return any.intValue.high * 0x1_0000_0000 + (any.intValue.low >>> 0);
+    case undefined:
+      return null;
+    default:
+      return any[any.value];
+  }
+}
+
+function unsigned({ low, high }: Int64): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}

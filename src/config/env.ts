@@ -1,0 +1,17 @@
+import { type Loaded, loadConfig } from './load.ts';
+import { type DataPaths, dataPaths } from './paths.ts';
+
+/** What the process was told by its flags and its environment. */
+export interface Settings extends Loaded {
+  paths: DataPaths;
+  /** The environment for children that weir starts. */
+  env: Record<string, string | undefined>;
+}
+
+/** Reads the environment: nothing else in src does. Throws ConfigError. */
+export function readSettings(flags: { config?: string; data?: string }): Settings {
+  const { env } = process;
+  const cwd = process.cwd();
+  const loaded = loadConfig({ file: flags.config ?? env.WEIR_CONFIG, env, cwd });
+  return { ...loaded, paths: dataPaths(flags.data ?? env.WEIR_DATA ?? '.weir', cwd), env };
+}

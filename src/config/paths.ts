@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** The longest path of a Unix socket that Linux (107) and macOS (103) take. */
+const maxSocketPath = 103;
+
+/** Where everything lies that one weir keeps on one machine. */
+export interface DataPaths {
+  root: string;
+  keys: string;
+  bootstrap: string;
+  roots: string;
+  postgres: string;
+  /** Unix sockets, and what runs. */
+  run: string;
+  sockets: { xds: string; admin: string; processor: (index: number) => string };
+  journal: string;
+}
+
+/** `data` as given, relative to `cwd`. Sockets move to a short directory when their paths would be too long. */
+export function dataPaths(data: string, cwd: string): DataPaths {
+  const root = resolve(cwd, data);
+  const run = join(root, 'run');
+  const longest = join(run, 'processor-00.sock');
+  const sockets =
+    Buffer.byteLength(longest) <= maxSocketPath
+      ? run
+      : join(tmpdir(), `weir-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`);
+  return {
+    root,
+    keys: join(root, 'keys.json'),
+    bootstrap: join(root, 'envoy.json'),
+    roots: join(root, 'roots.pem'),
+    postgres: join(root, 'postgres'),
+    run: sockets === run ? run : sockets,
+    sockets: {
+      xds: join(sockets, 'xds.sock'),
+      admin: join(sockets, 'admin.sock'),
+      processor: (index) => join(sockets, `processor-${index}.sock`),
+    },
+    journal: join(root, 'journal'),
+  };
+}

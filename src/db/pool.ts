@@ -1,0 +1,32 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+// Counts fit a JavaScript number; money stays a decimal string.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+export type Pool = pg.Pool;
+
+/** A pool of connections with time-outs everywhere; a connection that dies is replaced, not fatal. */
+export function createPool(url: string, options: { log: Logger; max?: number }): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 60_000,
+    query_timeout: 65_000,
+    application_name: 'weir',
+  });
+  pool.on('error', (error) =>
+    options.log.warn({ err: error.message }, 'a connection to PostgreSQL was lost'),
+  );
+  return pool;
+}
+
+/** Whether an error says that PostgreSQL is away or starting: worth another try. SQLSTATE classes 08, 53, 57. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (/^(08|53|57P)/.test(code) || /^(ECONN|ENOENT|EPIPE|ETIMEDOUT)/.test(code)) return true;
+  return /terminat|timeout|not queryable|Client was closed|Connection ended/i.test(error.message);
+}
