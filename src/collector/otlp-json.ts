@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Attributes, type AttributeValue, type Encoding, milliseconds } from './otlp.ts';
+import { type Encoding, milliseconds } from './otlp.ts';
 
 /** OTLP in JSON: protobuf's JSON form, save that ids are hex. Unknown members are passed over. */
 const id = z
@@ -10,34 +10,26 @@ const id = z
   .transform((text) => text ?? '');
 
 const time = z
-  .union([z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'), z.number().nonnegative()])
+  .union([z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'), z.number().nonnegative().refine(Number.isInteger)])
   .nullish()
   .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
 
 const list = <T extends z.ZodType>(of: T) => z.array(of).nullish().transform((items) => items ?? []);
 
-const anyValue: z.ZodType<AttributeValue> = z.lazy(() =>
-  z
-    .object({
-      stringValue: z.string(),
-      boolValue: z.boolean(),
-      intValue: z.union([z.int(), z.string().regex(/^-?\d{1,19}$/, 'an integer').transform(Number)]),
-      doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]),
-      arrayValue: z.object({ values: list(anyValue) }).transform(({ values }) => values),
-      kvlistValue: z.object({ values: keyValues }).transform(({ values }) => values),
-      bytesValue: z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64'))),
-    })
-    .partial()
-    .transform((value): AttributeValue => Object.values(value).find((member) => member !== undefined) ?? null),
-);
+const anyValue = z
+  .object({
+    stringValue: z.string(),
+    boolValue: z.boolean(),
+    intValue: z.union([z.int(), z.string().regex(/^-?\d{1,19}$/, 'an integer').transform(Number)]),
+    doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]),
+  })
+  .partial()
+  .nullish()
+  .transform((value) => value?.stringValue ?? value?.boolValue ?? value?.intValue ?? value?.doubleValue);
 
-const keyValues: z.ZodType<Attributes> = z.lazy(() =>
-  list(z.object({ key: z.string(), value: anyValue.nullish() })).transform((pairs) => {
-    // Keys come from outside: no prototype to trip over.
-    const attributes: Attributes = Object.create(null);
-    for (const { key, value } of pairs) attributes[key] = value ?? null;
-    return attributes;
-  }),
+const attributes = list(z.object({ key: z.string(), value: anyValue })).transform(
+  (pairs) =>
+    new Map(pairs.flatMap(({ key, value }): [string, string | number | boolean][] => (value === undefined ? [] : [[key, value]]))),
 );
 
 const span = z
@@ -45,21 +37,20 @@ const span = z
     traceId: id,
     spanId: id,
     parentSpanId: id,
-    name: z.string().nullish(),
     startTimeUnixNano: time,
     endTimeUnixNano: time,
-    attributes: keyValues,
+    attributes,
   })
-  .transform(({ name, startTimeUnixNano, endTimeUnixNano, ...rest }) => ({
+  .transform(({ parentSpanId, startTimeUnixNano, endTimeUnixNano, ...rest }) => ({
     ...rest,
-    name: name ?? '',
+    parentSpanId: parentSpanId || null,
     startedAt: startTimeUnixNano,
     endedAt: endTimeUnixNano,
   }));
 
 const logRecord = z
-  .object({ timeUnixNano: time, attributes: keyValues })
-  .transform(({ timeUnixNano, attributes }) => ({ at: timeUnixNano, attributes }));
+  .object({ timeUnixNano: time, attributes })
+  .transform(({ timeUnixNano, ...rest }) => ({ ...rest, at: timeUnixNano }));
 
 const traceRequest = z
   .object({ resourceSpans: list(z.object({ scopeSpans: list(z.object({ spans: list(span) })) })) })

@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { type Attributes, type AttributeValue, type Encoding, type LogRecord, milliseconds, type Span } from './otlp.ts';
+import { type Attributes, type Encoding, type LogRecord, milliseconds, type Span } from './otlp.ts';
 
 /** The messages of proto/otlp.proto as protobufjs decodes them: absent members come as their defaults. */
 interface Int64 {
@@ -11,14 +11,11 @@ interface KeyValue {
   value: AnyValue | null;
 }
 interface AnyValue {
-  value?: 'stringValue' | 'boolValue' | 'intValue' | 'doubleValue' | 'arrayValue' | 'kvlistValue' | 'bytesValue';
+  value?: 'stringValue' | 'boolValue' | 'intValue' | 'doubleValue';
   stringValue: string;
   boolValue: boolean;
   intValue: Int64;
   doubleValue: number;
-  arrayValue: { values: AnyValue[] };
-  kvlistValue: { values: KeyValue[] };
-  bytesValue: Uint8Array;
 }
 interface TraceRequest {
   resourceSpans: { scopeSpans: { spans: RawSpan[] }[] }[];
@@ -27,7 +24,6 @@ interface RawSpan {
   traceId: Uint8Array;
   spanId: Uint8Array;
   parentSpanId: Uint8Array;
-  name: string;
   startTimeUnixNano: Int64;
   endTimeUnixNano: Int64;
   attributes: KeyValue[];
@@ -107,8 +103,7 @@ function readSpan(span: RawSpan): Span {
   return {
     traceId: hex(span.traceId),
     spanId: hex(span.spanId),
-    parentSpanId: hex(span.parentSpanId),
-    name: span.name,
+    parentSpanId: hex(span.parentSpanId) || null,
     startedAt: milliseconds(unsigned(span.startTimeUnixNano)),
     endedAt: milliseconds(unsigned(span.endTimeUnixNano)),
     attributes: readAttributes(span.attributes),
@@ -116,25 +111,16 @@ function readSpan(span: RawSpan): Span {
 }
 
 function readAttributes(pairs: KeyValue[]): Attributes {
-  // Keys come from outside: no prototype to trip over.
-  const attributes: Attributes = Object.create(null);
-  for (const { key, value } of pairs) attributes[key] = readValue(value);
+  const attributes = new Map<string, string | number | boolean>();
+  for (const { key, value } of pairs) {
+    if (value?.value === 'intValue') attributes.set(key, signed(value.intValue));
+    else if (value?.value) attributes.set(key, value[value.value]);
+  }
   return attributes;
 }
 
-function readValue(any: AnyValue | null): AttributeValue {
-  switch (any?.value) {
-    case 'arrayValue':
-      return any.arrayValue.values.map(readValue);
-    case 'kvlistValue':
-      return readAttributes(any.kvlistValue.values);
-    case 'intValue':
-      return any.intValue.high * 0x1_0000_0000 + (any.intValue.low >>> 0);
-    case undefined:
-      return null;
-    default:
-      return any[any.value];
-  }
+function signed({ low, high }: Int64): number {
+  return high * 0x1_0000_0000 + (low >>> 0);
 }
 
 function unsigned({ low, high }: Int64): bigint {

@@ -1,16 +1,10 @@
-/** An attribute's value; 64-bit integers beyond 2^53 lose their last digits. */
-export type AttributeValue = string | number | boolean | null | Uint8Array | AttributeValue[] | Attributes;
-export type Attributes = { [key: string]: AttributeValue };
+import type { ArrivedSpan } from '../usage/span.ts';
 
-/** What the collector reads of a span. Ids are lower-case hex, '' when absent. */
-export interface Span {
-  traceId: string;
-  spanId: string;
-  parentSpanId: string;
-  name: string;
-  /** Epoch milliseconds, exact to the microsecond; 0 when absent. */
-  startedAt: number;
-  endedAt: number;
+/** Attributes with scalar values; no others are read. 64-bit integers beyond 2^53 lose their last digits. */
+export type Attributes = ReadonlyMap<string, string | number | boolean>;
+
+/** What the collector reads of a span. Ids are lower-case hex, times epoch milliseconds; absent: '' and 0. */
+export interface Span extends ArrivedSpan {
   attributes: Attributes;
 }
 
@@ -23,9 +17,31 @@ export interface LogRecord {
 
 export type Signal = 'traces' | 'logs';
 
+/** The largest request taken, unpacked. */
+export const maxRequestBytes = 16 * 1024 * 1024;
+
 /** google.rpc.Code, as far as the collector uses it. */
-export const code = { invalidArgument: 3, notFound: 5, resourceExhausted: 8, internal: 13, unavailable: 14 } as const;
-export type Code = (typeof code)[keyof typeof code];
+export const code = {
+  invalidArgument: 3,
+  notFound: 5,
+  resourceExhausted: 8,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
+
+/** A google.rpc.Status; with `retryAfterMs` also when to come back. */
+export interface Status {
+  code: (typeof code)[keyof typeof code];
+  message: string;
+  retryAfterMs?: number | undefined;
+}
+
+/** Items that will never be taken, and why the first of them will not. */
+export interface PartialSuccess {
+  rejected: number;
+  reason: string;
+}
 
 /** One of the two forms in which OTLP travels. */
 export interface Encoding {
@@ -34,10 +50,9 @@ export interface Encoding {
   decodeSpans(body: Buffer): Span[];
   /** @throws when the body is not an export request */
   decodeLogs(body: Buffer): LogRecord[];
-  /** The answer to a request that was taken, but for `rejected` of its items, for good. */
-  encodeResponse(signal: Signal, partial: { rejected: number; reason: string } | null): Buffer;
-  /** A google.rpc.Status; with `retryAfterMs` also when to come back. */
-  encodeStatus(status: { code: Code; message: string; retryAfterMs?: number }): Buffer;
+  /** The answer to a request that was taken, but for the items in `partial`. */
+  encodeResponse(signal: Signal, partial: PartialSuccess | null): Buffer;
+  encodeStatus(status: Status): Buffer;
 }
 
 /** Nanoseconds to milliseconds, cut to whole microseconds: what PostgreSQL keeps. */

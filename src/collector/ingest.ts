@@ -1,0 +1,123 @@
+import type { Logger } from 'pino';
+import type { Pool } from '../db/pool.ts';
+import { fromSpan } from '../usage/span.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import type { Encoding, PartialSuccess, Signal } from './otlp.ts';
+import { type UsageSpan, writeUsage } from './usage-writer.ts';
+import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
+
+/** One Export call as it came in. */
+export interface ExportRequest {
+  signal: Signal;
+  encoding: Encoding;
+  body: Buffer;
+}
+
+/** `taken`: in PostgreSQL, or nothing of weir's. Otherwise the sender keeps it; without `retryAfterMs` it never will be. */
+export type Answer =
+  | { kind: 'taken'; partial: PartialSuccess | null }
+  | { kind: 'malformed'; message: string; retryAfterMs?: never }
+  | { kind: 'busy' | 'unavailable'; message: string; retryAfterMs: number };
+
+export const busy: Answer = { kind: 'busy', message: 'the collector is busy', retryAfterMs: 1_000 };
+const unavailable: Answer = { kind: 'unavailable', message: 'the database is away', retryAfterMs: 2_000 };
+
+/** Answers an Export call when its rows are committed; never rejects. */
+export type Ingest = (request: ExportRequest) => Promise<Answer>;
+
+/** What has come in since the start. */
+export interface IngestCounts {
+  usage: number;
+  witness: number;
+  /** Spans and log records that are not weir's. */
+  ignored: number;
+  refused: number;
+  /** Calls that reached a provider while no processor looked. */
+  passedUnseen: number;
+}
+
+/** Takes Export calls, merges them into few transactions, and answers each when its rows are committed. */
+export function createIngest(options: {
+  pool: Pool;
+  log: Logger;
+  now: () => number;
+  /** Told of exchanges that a witness may now settle. */
+  settle(exchangeIds: string[]): void;
+}) {
+  const { pool, log, now, settle } = options;
+  const counts: IngestCounts = { usage: 0, witness: 0, ignored: 0, refused: 0, passedUnseen: 0 };
+  const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
+  const usage = createGroupCommit<UsageSpan>({ ...bounds, write: (spans) => writeUsage(pool, spans, now()) });
+  const witnesses = createGroupCommit<Witness>({ ...bounds, write: (items) => writeWitnesses(pool, items, now()) });
+  let away = false;
+
+  /** What was committed of `items`, or why nothing was. */
+  async function commit<T>(group: GroupCommit<T>, items: T[]): Promise<{ committed: T[]; answer: Answer }> {
+    if (items.length === 0) return { committed: [], answer: { kind: 'taken', partial: null } };
+    const submission = group.submit(items);
+    if (!submission) return { committed: [], answer: busy };
+    try {
+      const refusals = await submission;
+      if (away) log.info('the database is back');
+      away = false;
+      const committed = items.filter((item) => !refusals.has(item));
+      const refused = items.filter((item) => refusals.has(item));
+      const reason = refused[0] && refusals.get(refused[0]);
+      if (reason === undefined) return { committed, answer: { kind: 'taken', partial: null } };
+      counts.refused += refused.length;
+      log.warn({ count: refused.length }, 'records that are none went to dead_letters');
+      return { committed, answer: { kind: 'taken', partial: { rejected: refused.length, reason } } };
+    } catch (error) {
+      if (!away) log.error({ err: error }, 'the database takes no records: senders will come again');
+      away = true;
+      return { committed: [], answer: unavailable };
+    }
+  }
+
+  async function takeSpans(spans: ReturnType<Encoding['decodeSpans']>): Promise<Answer> {
+    const ours = spans.flatMap((span): UsageSpan[] => {
+      const record = fromSpan(span);
+      return record ? [{ span, record }] : [];
+    });
+    const { committed, answer } = await commit(usage, ours);
+    if (answer.kind === 'taken') counts.ignored += spans.length - ours.length;
+    counts.usage += committed.length;
+    settle(committed.flatMap(({ record }) => (isOpen(record.outcome) ? [record.id] : [])));
+    return answer;
+  }
+
+  async function takeLogs(records: ReturnType<Encoding['decodeLogs']>): Promise<Answer> {
+    const ours = records.flatMap((record) => readWitness(record) ?? []);
+    const { committed, answer } = await commit(witnesses, ours);
+    if (answer.kind === 'taken') counts.ignored += records.length - ours.length;
+    counts.witness += committed.length;
+    counts.passedUnseen += committed.filter(passedUnseen).length;
+    settle(committed.flatMap(({ exchangeId }) => exchangeId ?? []));
+    return answer;
+  }
+
+  const ingest: Ingest = async ({ signal, encoding, body }) => {
+    let decoded: () => Promise<Answer>;
+    try {
+      if (signal === 'traces') {
+        const spans = encoding.decodeSpans(body);
+        decoded = () => takeSpans(spans);
+      } else {
+        const records = encoding.decodeLogs(body);
+        decoded = () => takeLogs(records);
+      }
+    } catch (error) {
+      return { kind: 'malformed', message: error instanceof Error ? error.message : 'not an OTLP request' };
+    }
+    return decoded();
+  };
+
+  return {
+    ingest,
+    counts: counts as Readonly<IngestCounts>,
+    /** Resolves when everything taken is answered. */
+    async drain(): Promise<void> {
+      await Promise.all([usage.drain(), witnesses.drain()]);
+    },
+  };
+}

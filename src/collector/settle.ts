@@ -1,0 +1,87 @@
+import type { Logger } from 'pino';
+import type { Pool } from '../db/pool.ts';
+
+/** How long an exchange waits for its witness, from its arrival here. */
+const graceMs = 60_000;
+/** How long a witness that has served is kept. */
+const witnessKeptMs = 24 * 3_600_000;
+const deleteBatch = 1_000;
+/** Exchanges waiting for the next look; those beyond are left to the sweep. */
+const maxWaiting = 10_000;
+
+// %RESPONSE_FLAGS% and %RESPONSE_CODE_DETAILS%, see Envoy's access log documentation and
+// source/common/stream_info/utility.h. The details name the one reason that ended the stream, so they go
+// before the flags. A connection that Envoy itself closed (downstream_local_…, DT, OM, SI) tells of neither side.
+const clientFlags = ['DC', 'DR', 'DPE'];
+const upstreamFlags = ['UC', 'UF', 'UH', 'UMSDR', 'UO', 'UPE', 'UR', 'URX', 'UT', 'LR', 'DF'];
+const quoted = (flags: string[]) => `ARRAY[${flags.map((flag) => `'${flag}'`).join(', ')}]`;
+const verdict = `CASE
+    WHEN code_details LIKE 'downstream\\_remote%' OR code_details LIKE 'http_.remote\\_reset%' THEN 'disconnected'
+    WHEN code_details LIKE 'upstream\\_%' THEN 'upstream_error'
+    WHEN code_details LIKE 'downstream\\_local%' THEN NULL
+    WHEN string_to_array(response_flags, ',') && ${quoted(upstreamFlags)} THEN 'upstream_error'
+    WHEN string_to_array(response_flags, ',') && ${quoted(clientFlags)} THEN 'disconnected'
+  END`;
+
+// $1: the exchanges to look at; null: all that are unsettled. An exchange that was given up, or whose
+// processor died, is settled too when its witness comes late.
+const settleByWitness = `
+  UPDATE usage SET outcome = told.outcome
+  FROM (
+    SELECT DISTINCT ON (exchange_id) exchange_id, ${verdict} AS outcome FROM witness
+    WHERE exchange_id = ANY (coalesce($1::uuid[], ARRAY(SELECT id FROM usage WHERE outcome = 'unsettled')))
+      AND ${verdict} IS NOT NULL
+    ORDER BY exchange_id, id
+  ) told
+  WHERE usage.id = told.exchange_id AND usage.outcome IN ('unsettled', 'interrupted')`;
+
+const giveUp = `
+  UPDATE usage SET outcome = 'interrupted'
+  WHERE outcome = 'unsettled' AND received_at <= to_timestamp($1::float8 / 1000)`;
+
+// Calls that no processor saw, and upgrades, are told of nowhere else: they stay.
+const forget = `
+  DELETE FROM witness WHERE id IN (
+    SELECT id FROM witness
+    WHERE received_at <= to_timestamp($1::float8 / 1000) AND exchange_id IS NOT NULL AND upgrade IS NULL
+    LIMIT ${deleteBatch} FOR UPDATE SKIP LOCKED)`;
+
+/**
+ * Settles exchanges whose end no processor saw by what Envoy's access log says of them. Usage and witness
+ * may come in any order, to any number of collectors.
+ */
+export function createSettler(options: { pool: Pool; log: Logger; now: () => number }) {
+  const { pool, log, now } = options;
+  const waiting = new Set<string>();
+  let looking: Promise<void> | null = null;
+
+  async function look(): Promise<void> {
+    while (waiting.size > 0) {
+      const ids = [...waiting];
+      waiting.clear();
+      try {
+        await pool.query(settleByWitness, [ids]);
+      } catch (error) {
+        log.warn({ err: error, exchanges: ids.length }, 'exchanges stay unsettled until the next sweep');
+      }
+    }
+    looking = null;
+  }
+
+  return {
+    /** Soon looks whether there is a witness of these exchanges. */
+    settle(exchangeIds: string[]): void {
+      for (const id of exchangeIds) if (waiting.size < maxWaiting) waiting.add(id);
+      if (waiting.size > 0) looking ??= look();
+    },
+    /** Settles what can be settled, gives up what has waited for too long, forgets old witnesses. */
+    async sweep(): Promise<void> {
+      await pool.query(settleByWitness, [null]);
+      await pool.query(giveUp, [now() - graceMs]);
+      await pool.query(forget, [now() - witnessKeptMs]);
+    },
+    async drain(): Promise<void> {
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { PoolClient } from 'pg';
+import type { UsageRecord } from '../usage/record.ts';
+import { type Column, insertStatement, insertValues, storable, storableJson } from './insert.ts';
+
+const text = (value: string | null) => (value === null ? null : storable(value));
+
+/** The columns of `usage` (src/db/migrations/0002_usage.sql) in a record. */
+const columns: Column<UsageRecord>[] = [
+  ['trace_id', 'text', (r) => r.traceId],
+  ['span_id', 'text', (r) => r.spanId],
+  ['parent_span_id', 'text', (r) => r.parentSpanId],
+  ['started_at', 'timestamptz', (r) => instant(r.startedAt)],
+  ['duration_ms', 'float8', (r) => duration(r)],
+  ['first_chunk_ms', 'float8', (r) => r.firstChunkMs],
+  ['id', 'uuid', (r) => r.id],
+  ['organization', 'text', (r) => text(r.organization)],
+  ['api_key', 'text', (r) => text(r.apiKey)],
+  ['end_user', 'text', (r) => text(r.user)],
+  ['tags', 'jsonb', (r) => storableJson(r.tags)],
+  ['provider', 'text', (r) => text(r.provider)],
+  ['server_address', 'text', (r) => text(r.serverAddress)],
+  ['dialect', 'text', (r) => text(r.dialect)],
+  ['operation', 'text', (r) => text(r.operation)],
+  ['method', 'text', (r) => text(r.method)],
+  ['path', 'text', (r) => text(r.path)],
+  ['stream', 'boolean', (r) => r.stream],
+  ['requested_model', 'text', (r) => text(r.requestedModel)],
+  ['model', 'text', (r) => text(r.model)],
+  ['max_output_tokens', 'bigint', (r) => r.maxOutputTokens],
+  ['reasoning_effort', 'text', (r) => text(r.reasoningEffort)],
+  ['outcome', 'text', (r) => r.outcome],
+  ['status', 'integer', (r) => r.status],
+  ['error_code', 'text', (r) => text(r.errorCode)],
+  ['finish_reason', 'text', (r) => text(r.finishReason)],
+  ['attempts', 'integer', (r) => r.attempts],
+  ['cache', 'text', (r) => r.cache],
+  ['cache_key', 'text', (r) => text(r.cacheKey)],
+  ['input_tokens', 'bigint', (r) => r.usage.input],
+  ['output_tokens', 'bigint', (r) => r.usage.output],
+  ['cache_read_tokens', 'bigint', (r) => r.usage.cacheRead],
+  ['cache_write_tokens', 'bigint', (r) => r.usage.cacheWrite],
+  ['reasoning_tokens', 'bigint', (r) => r.usage.reasoning],
+  ['input_audio_tokens', 'bigint', (r) => r.usage.inputAudio],
+  ['output_audio_tokens', 'bigint', (r) => r.usage.outputAudio],
+  ['cache_read_audio_tokens', 'bigint', (r) => r.usage.cacheReadAudio],
+  ['usage_source', 'text', (r) => r.usageSource],
+  ['cost_usd', 'numeric', (r) => r.costUsd],
+  ['saved_usd', 'numeric', (r) => r.savedUsd],
+  ['price_model', 'text', (r) => text(r.priceModel)],
+  ['price_version', 'text', (r) => text(r.priceVersion)],
+  ['service_tier', 'text', (r) => text(r.serviceTier)],
+  ['response_id', 'text', (r) => text(r.responseId)],
+  ['provider_request_id', 'text', (r) => text(r.providerRequestId)],
+  ['provider_organization', 'text', (r) => text(r.providerOrganization)],
+  ['provider_project', 'text', (r) => text(r.providerProject)],
+  ['credential_fingerprint', 'text', (r) => text(r.credentialFingerprint)],
+];
+
+// A record sent again changes nothing, save one: `interrupted` was concluded from a journal whose owner
+// died, and gives way to the record of how the call went. `unsettled` may itself have become
+// `interrupted` when no witness came, and would then return: it is known by its duration.
+const update = columns.map(([name]) => `${name} = excluded.${name}`).join(', ');
+const statement = `${insertStatement('usage', columns)}
+  ON CONFLICT (trace_id, span_id, started_at) DO UPDATE SET ${update}
+  WHERE usage.outcome = 'interrupted' AND excluded.outcome <> 'interrupted'
+    AND (excluded.outcome <> 'unsettled' OR excluded.duration_ms <> usage.duration_ms)`;
+
+/** Writes records, once each by (trace id, span id, start time), which must not occur twice in `records`. */
+export async function insertUsage(client: PoolClient, records: readonly UsageRecord[], receivedAt: number): Promise<void> {
+  await client.query(statement, insertValues(columns, records, receivedAt));
+}
+
+/** Identity of a record. */
+export function recordKey(record: UsageRecord): string {
+  return `${record.traceId} ${record.spanId} ${record.startedAt}`;
+}
+
+/** Of two records of one identity the one to keep; the same rule as in the statement above. */
+export function betterRecord(first: UsageRecord, second: UsageRecord): UsageRecord {
+  if (first.outcome !== 'interrupted' || second.outcome === 'interrupted') return first;
+  return second.outcome !== 'unsettled' || duration(first) !== duration(second) ? second : first;
+}
+
+/** Milliseconds, to the microsecond. */
+function duration(record: UsageRecord): number {
+  return Math.round((record.endedAt - record.startedAt) * 1_000) / 1_000;
+}
+
+/** ISO 8601 with microseconds. */
+function instant(milliseconds: number): string {
+  const microseconds = Math.round(milliseconds * 1_000);
+  const fraction = String(microseconds % 1_000_000).padStart(6, '0');
+  return `${new Date(Math.floor(microseconds / 1_000)).toISOString().slice(0, 19)}.${fraction}Z`;
+}

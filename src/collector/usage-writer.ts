@@ -1,0 +1,49 @@
+import type { Pool } from '../db/pool.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import { insertDeadLetters } from './dead-letters.ts';
+import type { Refusals } from './group-commit.ts';
+import { insertAllButFaulty, withConnection } from './insert.ts';
+import type { Span } from './otlp.ts';
+import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
+
+/** A usage span as it came, and what it says. */
+export interface UsageSpan {
+  span: Span;
+  record: UsageRecord;
+}
+
+/** Commits records; those that can never be rows become dead letters. Throws when PostgreSQL is away. */
+export async function writeUsage(pool: Pool, spans: UsageSpan[], receivedAt: number): Promise<Refusals<UsageSpan>> {
+  const refusals = new Map<UsageSpan, string>();
+  const best = new Map<string, UsageSpan>();
+  for (const each of spans) {
+    const fault = missing(each.span);
+    const key = recordKey(each.record);
+    const rival = best.get(key);
+    if (fault) refusals.set(each, fault);
+    else if (!rival || betterRecord(rival.record, each.record) === each.record) best.set(key, each);
+  }
+  // Writers side by side lock rows in the same order.
+  const ordered = [...best].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+  return withConnection(pool, async (client) => {
+    const faulty = await insertAllButFaulty(ordered, (part) =>
+      insertUsage(client, part.map(({ record }) => record), receivedAt),
+    );
+    for (const [each, reason] of faulty) refusals.set(each, reason);
+    const letters = [...refusals].map(([{ span }, reason]) => ({ reason, content: readable(span) }));
+    await insertDeadLetters(client, letters, receivedAt);
+    return refusals;
+  });
+}
+
+/** What of a record's identity a span lacks. */
+function missing(span: Span): string | null {
+  if (!/^(?!0+$)[0-9a-f]{32}$/.test(span.traceId)) return 'no trace id';
+  if (!/^(?!0+$)[0-9a-f]{16}$/.test(span.spanId)) return 'no span id';
+  if (span.startedAt === 0) return 'no start time';
+  return span.endedAt === 0 ? 'no end time' : null;
+}
+
+function readable(span: Span): object {
+  return { ...span, attributes: Object.fromEntries(span.attributes) };
+}

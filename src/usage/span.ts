@@ -1,0 +1,117 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { noUsage, type TokenUsage, type UsageRecord } from './record.ts';
+
+type Kind = 'text' | 'number' | 'flag';
+/** Fields that are not attributes: they are the span's own. */
+type SpanField = 'traceId' | 'spanId' | 'parentSpanId' | 'startedAt' | 'endedAt';
+type Field = Exclude<keyof UsageRecord, SpanField | 'tags' | 'usage'>;
+
+/**
+ * Where each field of a record stands on its span. Names with `gen_ai.` and without a prefix of weir's
+ * are OpenTelemetry's semantic conventions for generative AI.
+ */
+const fields: Record<Field, [attribute: string, kind: Kind]> = {
+  id: ['weir.exchange.id', 'text'],
+  firstChunkMs: ['weir.first_chunk_ms', 'number'],
+  organization: ['weir.organization', 'text'],
+  apiKey: ['weir.api_key', 'text'],
+  user: ['weir.user', 'text'],
+  provider: ['gen_ai.provider.name', 'text'],
+  serverAddress: ['server.address', 'text'],
+  dialect: ['weir.dialect', 'text'],
+  operation: ['gen_ai.operation.name', 'text'],
+  method: ['http.request.method', 'text'],
+  path: ['url.path', 'text'],
+  stream: ['gen_ai.request.stream', 'flag'],
+  requestedModel: ['gen_ai.request.model', 'text'],
+  model: ['gen_ai.response.model', 'text'],
+  maxOutputTokens: ['gen_ai.request.max_tokens', 'number'],
+  reasoningEffort: ['weir.reasoning_effort', 'text'],
+  outcome: ['weir.outcome', 'text'],
+  status: ['http.response.status_code', 'number'],
+  errorCode: ['error.type', 'text'],
+  finishReason: ['weir.finish_reason', 'text'],
+  attempts: ['weir.attempts', 'number'],
+  cache: ['weir.cache.result', 'text'],
+  cacheKey: ['weir.cache.key', 'text'],
+  usageSource: ['weir.usage_source', 'text'],
+  costUsd: ['weir.cost_usd', 'text'],
+  savedUsd: ['weir.saved_usd', 'text'],
+  priceModel: ['weir.price.model', 'text'],
+  priceVersion: ['weir.price.version', 'text'],
+  serviceTier: ['weir.service_tier', 'text'],
+  responseId: ['gen_ai.response.id', 'text'],
+  providerRequestId: ['weir.provider.request_id', 'text'],
+  providerOrganization: ['weir.provider.organization', 'text'],
+  providerProject: ['weir.provider.project', 'text'],
+  credentialFingerprint: ['weir.credential_fingerprint', 'text'],
+};
+
+const tokens: Record<keyof TokenUsage, string> = {
+  input: 'gen_ai.usage.input_tokens',
+  output: 'gen_ai.usage.output_tokens',
+  cacheRead: 'gen_ai.usage.cache_read.input_tokens',
+  cacheWrite: 'gen_ai.usage.cache_creation.input_tokens',
+  reasoning: 'weir.usage.reasoning_tokens',
+  inputAudio: 'weir.usage.input_audio_tokens',
+  outputAudio: 'weir.usage.output_audio_tokens',
+  cacheReadAudio: 'weir.usage.cache_read_audio_tokens',
+};
+
+const tagPrefix = 'weir.tag.';
+const entries = Object.entries(fields) as [Field, [string, Kind]][];
+const tokenEntries = Object.entries(tokens) as [keyof TokenUsage, string][];
+
+/** `chat gpt-4o`: the span's name by the conventions. */
+export function spanName(record: UsageRecord): string {
+  const model = record.requestedModel ?? record.model;
+  return model === null ? record.operation : `${record.operation} ${model}`;
+}
+
+/** The attributes of a record's span; what is null is left out. */
+export function toAttributes(record: UsageRecord): Attributes {
+  const attributes: Attributes = {};
+  for (const [field, [name]] of entries) {
+    const value = record[field];
+    if (value !== null) attributes[name] = value;
+  }
+  for (const [part, name] of tokenEntries) {
+    const count = record.usage[part];
+    if (count !== null) attributes[name] = count;
+  }
+  for (const [tag, value] of Object.entries(record.tags)) attributes[tagPrefix + tag] = value;
+  return attributes;
+}
+
+/** A span as it arrives: ids in hex, times in epoch milliseconds with fractions. */
+export interface ArrivedSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId: string | null;
+  startedAt: number;
+  endedAt: number;
+  attributes: ReadonlyMap<string, AttributeValue>;
+}
+
+/** The record behind a span of weir's; null for any other span. Values of the wrong type count as absent. */
+export function fromSpan(span: ArrivedSpan): UsageRecord | null {
+  const { attributes, ...own } = span;
+  if (typeof attributes.get(fields.id[0]) !== 'string') return null;
+  const read = (field: Field): unknown => {
+    const [name, kind] = fields[field];
+    const value = attributes.get(name);
+    return typeof value === (kind === 'text' ? 'string' : kind === 'flag' ? 'boolean' : 'number')
+      ? value
+      : null;
+  };
+  const usage: TokenUsage = { ...noUsage };
+  for (const [part, name] of tokenEntries) {
+    const count = attributes.get(name);
+    usage[part] = typeof count === 'number' ? count : null;
+  }
+  const tags = [...attributes].flatMap(([name, value]) =>
+    name.startsWith(tagPrefix) && typeof value === 'string' ? [[name.slice(tagPrefix.length), value]] : [],
+  );
+  const values = Object.fromEntries(entries.map(([field]) => [field, read(field)]));
+  return { ...own, ...values, usage, tags: Object.fromEntries(tags) } as UsageRecord;
+}
