@@ -1,0 +1,47 @@
+import { createServer } from 'node:net';
+import type { Address } from '../config/schema.ts';
+
+/** Whether a TCP port can be listened on. */
+export function isFree({ host, port }: Address): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+      .once('error', () => resolve(false))
+      .listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** A port that the system says is free now. */
+export function freePort(host = '127.0.0.1'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+      .once('error', reject)
+      .listen({ host, port: 0, exclusive: true }, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+      });
+  });
+}
+
+/** How many ports after a default one are tried. */
+const tries = 100;
+
+/**
+ * Where to listen: a configured address as it is, or an error that names it when it is taken; a
+ * default one moves on to the next free port. Addresses in `taken` count as taken.
+ */
+export async function chooseAddress(
+  name: string,
+  address: Address,
+  options: { configured: boolean; taken: ReadonlySet<number> },
+): Promise<Address> {
+  const { host } = address;
+  if (address.port === 0) return { host, port: await freePort(host) };
+  for (let port = address.port; port < address.port + tries && port <= 65_535; port++) {
+    if (!options.taken.has(port) && (await isFree({ host, port }))) return { host, port };
+    if (options.configured) break;
+  }
+  const variable = `WEIR_${name.toUpperCase().replaceAll('.', '_')}`;
+  throw new Error(
+    `${name}: ${host}:${address.port} is taken by another program: choose another in weir.yaml or by ${variable}`,
+  );
+}
