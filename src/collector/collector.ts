@@ -29,14 +29,23 @@ export function createCollector(options: {
   const stopped = new AbortController();
   let sweeping: Promise<void> | null = null;
 
+  let told = { day: '', calls: 0, before: 0 };
+  function tellOfUnseen(): void {
+    const day = new Date(now()).toISOString().slice(0, 10);
+    if (day !== told.day) told = { ...told, day, before: told.calls };
+    if (counts.passedUnseen === told.calls) return;
+    told.calls = counts.passedUnseen;
+    log.warn({ day, calls: told.calls - told.before }, 'calls reached a provider while weir was away');
+  }
+
   async function sweepUntilStopped(): Promise<void> {
-    let told = 0;
     while (!stopped.signal.aborted) {
       await delay(sweepEveryMs, undefined, { signal: stopped.signal }).catch(() => {});
+      tellOfUnseen();
       if (stopped.signal.aborted) return;
-      await settler.sweep().catch((error: unknown) => log.warn({ err: error }, 'the sweep of unsettled exchanges failed'));
-      // TODO day count
-      told = counts.passedUnseen;
+      await settler
+        .sweep()
+        .catch((error: unknown) => log.warn({ err: error }, 'unsettled exchanges were not swept'));
     }
   }
 

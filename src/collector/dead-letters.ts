@@ -14,6 +14,10 @@ const columns: Column<DeadLetter>[] = [
 const statement = `${insertStatement('dead_letters', columns)} ON CONFLICT DO NOTHING`;
 
 /** Keeps what could not be stored, once each. */
-export async function insertDeadLetters(client: PoolClient, letters: DeadLetter[], receivedAt: number): Promise<void> {
+export async function insertDeadLetters(
+  client: PoolClient,
+  letters: DeadLetter[],
+  receivedAt: number,
+): Promise<void> {
   if (letters.length > 0) await client.query(statement, insertValues(columns, letters, receivedAt));
 }

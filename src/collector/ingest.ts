@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { Outcome } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
-import type { Encoding, PartialSuccess, Signal } from './otlp.ts';
+import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
 import { type UsageSpan, writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
 
@@ -13,14 +14,21 @@ export interface ExportRequest {
   body: Buffer;
 }
 
-/** `taken`: in PostgreSQL, or nothing of weir's. Otherwise the sender keeps it; without `retryAfterMs` it never will be. */
-export type Answer =
-  | { kind: 'taken'; partial: PartialSuccess | null }
-  | { kind: 'malformed'; message: string; retryAfterMs?: never }
-  | { kind: 'busy' | 'unavailable'; message: string; retryAfterMs: number };
+/** What an Export call is told. `taken`: in PostgreSQL, or nothing of weir's. */
+export type Answer = { kind: 'taken'; partial: PartialSuccess | null } | Refusal;
 
-export const busy: Answer = { kind: 'busy', message: 'the collector is busy', retryAfterMs: 1_000 };
-const unavailable: Answer = { kind: 'unavailable', message: 'the database is away', retryAfterMs: 2_000 };
+/** Nothing was kept. With `retryAfterMs` the sender keeps it and comes again; without it never will be taken. */
+export interface Refusal {
+  kind: 'malformed' | 'busy' | 'unavailable';
+  message: string;
+  retryAfterMs?: number;
+}
+
+export const busy: Refusal = { kind: 'busy', message: 'the collector is busy', retryAfterMs: 1_000 };
+const unavailable: Refusal = { kind: 'unavailable', message: 'the database is away', retryAfterMs: 2_000 };
+
+// What a witness may still decide (settle.ts).
+const openOutcomes = new Set<Outcome>(['unsettled', 'interrupted']);
 
 /** Answers an Export call when its rows are committed; never rejects. */
 export type Ingest = (request: ExportRequest) => Promise<Answer>;
@@ -48,7 +56,10 @@ export function createIngest(options: {
   const counts: IngestCounts = { usage: 0, witness: 0, ignored: 0, refused: 0, passedUnseen: 0 };
   const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
   const usage = createGroupCommit<UsageSpan>({ ...bounds, write: (spans) => writeUsage(pool, spans, now()) });
-  const witnesses = createGroupCommit<Witness>({ ...bounds, write: (items) => writeWitnesses(pool, items, now()) });
+  const witnesses = createGroupCommit<Witness>({
+    ...bounds,
+    write: (items) => writeWitnesses(pool, items, now()),
+  });
   let away = false;
 
   /** What was committed of `items`, or why nothing was. */
@@ -74,7 +85,7 @@ export function createIngest(options: {
     }
   }
 
-  async function takeSpans(spans: ReturnType<Encoding['decodeSpans']>): Promise<Answer> {
+  async function takeSpans(spans: Span[]): Promise<Answer> {
     const ours = spans.flatMap((span): UsageSpan[] => {
       const record = fromSpan(span);
       return record ? [{ span, record }] : [];
@@ -82,11 +93,11 @@ export function createIngest(options: {
     const { committed, answer } = await commit(usage, ours);
     if (answer.kind === 'taken') counts.ignored += spans.length - ours.length;
     counts.usage += committed.length;
-    settle(committed.flatMap(({ record }) => (isOpen(record.outcome) ? [record.id] : [])));
+    settle(committed.flatMap(({ record }) => (openOutcomes.has(record.outcome) ? [record.id] : [])));
     return answer;
   }
 
-  async function takeLogs(records: ReturnType<Encoding['decodeLogs']>): Promise<Answer> {
+  async function takeLogs(records: LogRecord[]): Promise<Answer> {
     const ours = records.flatMap((record) => readWitness(record) ?? []);
     const { committed, answer } = await commit(witnesses, ours);
     if (answer.kind === 'taken') counts.ignored += records.length - ours.length;
@@ -97,19 +108,19 @@ export function createIngest(options: {
   }
 
   const ingest: Ingest = async ({ signal, encoding, body }) => {
-    let decoded: () => Promise<Answer>;
+    let take: () => Promise<Answer>;
     try {
       if (signal === 'traces') {
         const spans = encoding.decodeSpans(body);
-        decoded = () => takeSpans(spans);
+        take = () => takeSpans(spans);
       } else {
         const records = encoding.decodeLogs(body);
-        decoded = () => takeLogs(records);
+        take = () => takeLogs(records);
       }
     } catch (error) {
       return { kind: 'malformed', message: error instanceof Error ? error.message : 'not an OTLP request' };
     }
-    return decoded();
+    return take();
   };
 
   return {

@@ -4,21 +4,21 @@ import { createGunzip } from 'node:zlib';
 import type { Logger } from 'pino';
 import type { Address } from '../config/schema.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { busy, type Ingest } from './ingest.ts';
+import { busy, type Ingest, type Refusal } from './ingest.ts';
 import { code, type Encoding, maxRequestBytes, type Signal, type Status } from './otlp.ts';
 import { jsonEncoding } from './otlp-json.ts';
 import { protobufEncoding } from './otlp-protobuf.ts';
 
 const signals: Record<string, Signal> = { '/v1/traces': 'traces', '/v1/logs': 'logs' };
 
-const refusals = {
+const errors = {
   malformed: { http: 400, code: code.invalidArgument },
   busy: { http: 429, code: code.resourceExhausted },
   unavailable: { http: 503, code: code.unavailable },
 };
 
 /** An answer other than 200. */
-class Refusal extends Error {
+class HttpError extends Error {
   readonly http: number;
   readonly status: Status;
   constructor(http: number, status: Status) {
@@ -29,7 +29,12 @@ class Refusal extends Error {
 }
 
 /** OTLP over HTTP: `POST /v1/traces` and `/v1/logs`, protobuf or JSON, plain or gzip. */
-export function createOtlpHttp(options: { address: Address; ingest: Ingest; budget: ByteBudget; log: Logger }) {
+export function createOtlpHttp(options: {
+  address: Address;
+  ingest: Ingest;
+  budget: ByteBudget;
+  log: Logger;
+}) {
   const { address, ingest, budget, log } = options;
 
   async function exportBody(request: IncomingMessage): Promise<Buffer> {
@@ -37,11 +42,11 @@ export function createOtlpHttp(options: { address: Address; ingest: Ingest; budg
     const held = { bytes: 0 };
     try {
       const body = await readBody(request, gzip, (bytes) => {
-        if (!budget.take(bytes)) throw refusal('busy', busy);
+        if (!budget.take(bytes)) throw httpError(busy);
         held.bytes += bytes;
       });
       const answer = await ingest({ signal, encoding, body });
-      if (answer.kind !== 'taken') throw refusal(answer.kind, answer);
+      if (answer.kind !== 'taken') throw httpError(answer);
       return encoding.encodeResponse(signal, answer.partial);
     } finally {
       budget.give(held.bytes);
@@ -53,9 +58,11 @@ export function createOtlpHttp(options: { address: Address; ingest: Ingest; budg
     exportBody(request).then(
       (body) => reply(response, encoding, 200, body),
       (error: unknown) => {
-        if (!(error instanceof Refusal)) log.error({ err: error }, 'OTLP over HTTP');
+        if (!(error instanceof HttpError)) log.error({ err: error }, 'OTLP over HTTP');
         const { http, status } =
-          error instanceof Refusal ? error : new Refusal(500, { code: code.internal, message: 'internal error' });
+          error instanceof HttpError
+            ? error
+            : new HttpError(500, { code: code.internal, message: 'internal error' });
         if (status.retryAfterMs !== undefined) {
           response.setHeader('retry-after', Math.ceil(status.retryAfterMs / 1_000));
         }
@@ -89,16 +96,19 @@ export function createOtlpHttp(options: { address: Address; ingest: Ingest; budg
 /** What a request's head asks for. */
 function accept(request: IncomingMessage): { signal: Signal; encoding: Encoding; gzip: boolean } {
   const signal = signals[new URL(request.url ?? '/', 'http://collector').pathname];
-  if (!signal) throw new Refusal(404, { code: code.notFound, message: 'there is /v1/traces and /v1/logs' });
-  if (request.method !== 'POST') throw new Refusal(405, { code: code.unimplemented, message: 'POST only' });
+  if (!signal) throw new HttpError(404, { code: code.notFound, message: 'there is /v1/traces and /v1/logs' });
+  if (request.method !== 'POST') throw new HttpError(405, { code: code.unimplemented, message: 'POST only' });
   const encoding = encodingOf(request);
   if (!encoding) {
     const message = 'content-type must be application/x-protobuf or application/json';
-    throw new Refusal(415, { code: code.invalidArgument, message });
+    throw new HttpError(415, { code: code.invalidArgument, message });
   }
   const packing = request.headers['content-encoding'] ?? 'identity';
   if (packing !== 'gzip' && packing !== 'identity') {
-    throw new Refusal(415, { code: code.invalidArgument, message: 'content-encoding must be gzip or identity' });
+    throw new HttpError(415, {
+      code: code.invalidArgument,
+      message: 'content-encoding must be gzip or identity',
+    });
   }
   return { signal, encoding, gzip: packing === 'gzip' };
 }
@@ -108,14 +118,18 @@ function encodingOf(request: IncomingMessage): Encoding | undefined {
   return [protobufEncoding, jsonEncoding].find(({ contentType }) => contentType === type);
 }
 
-function refusal(why: keyof typeof refusals, { message, retryAfterMs }: { message: string; retryAfterMs?: number }) {
-  const { http, code } = refusals[why];
-  return new Refusal(http, { code, message, retryAfterMs });
+function httpError({ kind, message, retryAfterMs }: Refusal): HttpError {
+  const { http, code } = errors[kind];
+  return new HttpError(http, { code, message, retryAfterMs });
 }
 
 /** The unpacked body. `hold` is told of each piece before it is kept, and may throw. */
-async function readBody(request: IncomingMessage, gzip: boolean, hold: (bytes: number) => void): Promise<Buffer> {
-  const tooLarge = new Refusal(413, {
+async function readBody(
+  request: IncomingMessage,
+  gzip: boolean,
+  hold: (bytes: number) => void,
+): Promise<Buffer> {
+  const tooLarge = new HttpError(413, {
     code: code.invalidArgument,
     message: `a request may hold ${maxRequestBytes} bytes, unpacked`,
   });
@@ -132,12 +146,17 @@ async function readBody(request: IncomingMessage, gzip: boolean, hold: (bytes: n
       chunks.push(chunk);
     }
   } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new Refusal(400, { code: code.invalidArgument, message: gzip ? 'the body is not gzip' : 'the body broke off' });
+    if (error instanceof HttpError) throw error;
+    throw new HttpError(400, {
+      code: code.invalidArgument,
+      message: gzip ? 'the body is not gzip' : 'the body broke off',
+    });
   }
   return Buffer.concat(chunks, size);
 }
 
 function reply(response: ServerResponse, encoding: Encoding, status: number, body: Buffer): void {
-  response.writeHead(status, { 'content-type': encoding.contentType, 'content-length': body.length }).end(body);
+  response
+    .writeHead(status, { 'content-type': encoding.contentType, 'content-length': body.length })
+    .end(body);
 }

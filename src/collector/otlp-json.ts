@@ -10,17 +10,30 @@ const id = z
   .transform((text) => text ?? '');
 
 const time = z
-  .union([z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'), z.number().nonnegative().refine(Number.isInteger)])
+  .union([
+    z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'),
+    z.number().nonnegative().refine(Number.isInteger),
+  ])
   .nullish()
   .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
 
-const list = <T extends z.ZodType>(of: T) => z.array(of).nullish().transform((items) => items ?? []);
+const list = <T extends z.ZodType>(of: T) =>
+  z
+    .array(of)
+    .nullish()
+    .transform((items) => items ?? []);
 
 const anyValue = z
   .object({
     stringValue: z.string(),
     boolValue: z.boolean(),
-    intValue: z.union([z.int(), z.string().regex(/^-?\d{1,19}$/, 'an integer').transform(Number)]),
+    intValue: z.union([
+      z.int(),
+      z
+        .string()
+        .regex(/^-?\d{1,19}$/, 'an integer')
+        .transform(Number),
+    ]),
     doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]),
   })
   .partial()
@@ -29,7 +42,11 @@ const anyValue = z
 
 const attributes = list(z.object({ key: z.string(), value: anyValue })).transform(
   (pairs) =>
-    new Map(pairs.flatMap(({ key, value }): [string, string | number | boolean][] => (value === undefined ? [] : [[key, value]]))),
+    new Map(
+      pairs.flatMap(({ key, value }): [string, string | number | boolean][] =>
+        value === undefined ? [] : [[key, value]],
+      ),
+    ),
 );
 
 const span = z
@@ -54,7 +71,9 @@ const logRecord = z
 
 const traceRequest = z
   .object({ resourceSpans: list(z.object({ scopeSpans: list(z.object({ spans: list(span) })) })) })
-  .transform(({ resourceSpans }) => resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap(({ spans }) => spans)));
+  .transform(({ resourceSpans }) =>
+    resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap(({ spans }) => spans)),
+  );
 
 const logsRequest = z
   .object({ resourceLogs: list(z.object({ scopeLogs: list(z.object({ logRecords: list(logRecord) })) })) })
@@ -76,7 +95,11 @@ export const jsonEncoding: Encoding = {
   encodeStatus({ code, message, retryAfterMs }) {
     if (retryAfterMs === undefined) return json({ code, message });
     const retryDelay = `${retryAfterMs / 1_000}s`;
-    return json({ code, message, details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }] });
+    return json({
+      code,
+      message,
+      details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }],
+    });
   },
 };
 

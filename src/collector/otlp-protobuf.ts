@@ -6,12 +6,13 @@ interface Int64 {
   low: number;
   high: number;
 }
+/** An empty array when absent. */
+type Bytes = Uint8Array | readonly never[];
 interface KeyValue {
   key: string;
   value: AnyValue | null;
 }
 interface AnyValue {
-  value?: 'stringValue' | 'boolValue' | 'intValue' | 'doubleValue';
   stringValue: string;
   boolValue: boolean;
   intValue: Int64;
@@ -21,9 +22,9 @@ interface TraceRequest {
   resourceSpans: { scopeSpans: { spans: RawSpan[] }[] }[];
 }
 interface RawSpan {
-  traceId: Uint8Array;
-  spanId: Uint8Array;
-  parentSpanId: Uint8Array;
+  traceId: Bytes;
+  spanId: Bytes;
+  parentSpanId: Bytes;
   startTimeUnixNano: Int64;
   endTimeUnixNano: Int64;
   attributes: KeyValue[];
@@ -113,8 +114,12 @@ function readSpan(span: RawSpan): Span {
 function readAttributes(pairs: KeyValue[]): Attributes {
   const attributes = new Map<string, string | number | boolean>();
   for (const { key, value } of pairs) {
-    if (value?.value === 'intValue') attributes.set(key, signed(value.intValue));
-    else if (value?.value) attributes.set(key, value[value.value]);
+    // Only the member that was sent is the value's own.
+    if (value === null) continue;
+    if (Object.hasOwn(value, 'stringValue')) attributes.set(key, value.stringValue);
+    else if (Object.hasOwn(value, 'intValue')) attributes.set(key, signed(value.intValue));
+    else if (Object.hasOwn(value, 'boolValue')) attributes.set(key, value.boolValue);
+    else if (Object.hasOwn(value, 'doubleValue')) attributes.set(key, value.doubleValue);
   }
   return attributes;
 }
@@ -127,6 +132,6 @@ function unsigned({ low, high }: Int64): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+function hex(bytes: Bytes): string {
+  return Buffer.from(bytes).toString('hex');
 }

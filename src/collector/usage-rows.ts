@@ -66,7 +66,11 @@ const statement = `${insertStatement('usage', columns)}
     AND (excluded.outcome <> 'unsettled' OR excluded.duration_ms <> usage.duration_ms)`;
 
 /** Writes records, once each by (trace id, span id, start time), which must not occur twice in `records`. */
-export async function insertUsage(client: PoolClient, records: readonly UsageRecord[], receivedAt: number): Promise<void> {
+export async function insertUsage(
+  client: PoolClient,
+  records: readonly UsageRecord[],
+  receivedAt: number,
+): Promise<void> {
   await client.query(statement, insertValues(columns, records, receivedAt));
 }
 

@@ -13,7 +13,11 @@ export interface UsageSpan {
 }
 
 /** Commits records; those that can never be rows become dead letters. Throws when PostgreSQL is away. */
-export async function writeUsage(pool: Pool, spans: UsageSpan[], receivedAt: number): Promise<Refusals<UsageSpan>> {
+export async function writeUsage(
+  pool: Pool,
+  spans: UsageSpan[],
+  receivedAt: number,
+): Promise<Refusals<UsageSpan>> {
   const refusals = new Map<UsageSpan, string>();
   const best = new Map<string, UsageSpan>();
   for (const each of spans) {
@@ -27,7 +31,11 @@ export async function writeUsage(pool: Pool, spans: UsageSpan[], receivedAt: num
   const ordered = [...best].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
   return withConnection(pool, async (client) => {
     const faulty = await insertAllButFaulty(ordered, (part) =>
-      insertUsage(client, part.map(({ record }) => record), receivedAt),
+      insertUsage(
+        client,
+        part.map(({ record }) => record),
+        receivedAt,
+      ),
     );
     for (const [each, reason] of faulty) refusals.set(each, reason);
     const letters = [...refusals].map(([{ span }, reason]) => ({ reason, content: readable(span) }));
