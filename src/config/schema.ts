@@ -44,7 +44,7 @@ const limit = z.strictObject({
   name,
   per: z.enum(['ip', 'organization']),
   requests: z.int().positive(),
-  window: duration,
+  window: duration.refine((ms) => ms >= 1_000, 'a window of at least 1s'),
 });
 
 /** Known without being configured; what weir.yaml says of one of them is put on top. */
