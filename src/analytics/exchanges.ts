@@ -1,0 +1,127 @@
+import type { Pool } from '../db/pool.ts';
+import type { TimeRange } from './dates.ts';
+
+/** One line of the ledger as the API shows it. Money in decimal strings of USD or null. */
+export interface ExchangeRow {
+  id: string;
+  started_at: Date;
+  organization: string;
+  user: string | null;
+  workload: string | null;
+  provider: string;
+  operation: string;
+  requested_model: string | null;
+  model: string | null;
+  outcome: string;
+  status: number | null;
+  error_code: string | null;
+  cache: string;
+  usage_source: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cache_read_tokens: number | null;
+  cache_write_tokens: number | null;
+  reasoning_tokens: number | null;
+  cost_usd: string | null;
+  saved_usd: string | null;
+  duration_ms: number;
+  first_chunk_ms: number | null;
+  attempts: number;
+}
+
+const columns = `id, started_at, organization, end_user AS "user", NULL::text AS workload, provider, operation,
+  requested_model, model, outcome, status, error_code, cache, usage_source, input_tokens, output_tokens,
+  cache_read_tokens, cache_write_tokens, reasoning_tokens, trim_scale(cost_usd)::text AS cost_usd,
+  trim_scale(saved_usd)::text AS saved_usd, duration_ms, first_chunk_ms, attempts`;
+
+export interface ExchangeFilter {
+  provider?: string | undefined;
+  model?: string | undefined;
+  outcome?: string | undefined;
+  cache?: string | undefined;
+  user?: string | undefined;
+}
+
+/** A page of exchanges, the newest first, and the cursor of the next page; null: there is none. */
+export async function listExchanges(
+  pool: Pool,
+  query: {
+    organization: string;
+    range: TimeRange;
+    filter: ExchangeFilter;
+    cursor: Cursor | null;
+    limit: number;
+  },
+): Promise<{ exchanges: ExchangeRow[]; next: Cursor | null }> {
+  const { organization, range, filter, cursor, limit } = query;
+  const { rows } = await pool.query<ExchangeRow & { at: string }>(
+    `SELECT ${columns}, started_at::text AS at
+       FROM usage
+      WHERE organization = $1 AND started_at >= $2 AND started_at < $3
+        AND ($4::text IS NULL OR provider = $4)
+        AND ($5::text IS NULL OR model = $5 OR requested_model = $5)
+        AND ($6::text IS NULL OR outcome = $6)
+        AND ($7::text IS NULL OR cache = $7)
+        AND ($8::text IS NULL OR end_user = $8)
+        AND ($9::timestamptz IS NULL OR (started_at, id) < ($9::timestamptz, $10::uuid))
+      ORDER BY started_at DESC, id DESC
+      LIMIT $11`,
+    [
+      organization,
+      range.start,
+      range.end,
+      filter.provider ?? null,
+      filter.model ?? null,
+      filter.outcome ?? null,
+      filter.cache ?? null,
+      filter.user ?? null,
+      cursor?.at ?? null,
+      cursor?.id ?? null,
+      limit + 1,
+    ],
+  );
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    exchanges: page.map(({ at: _, ...row }) => row),
+    next: rows.length > limit && last ? { at: last.at, id: last.id } : null,
+  };
+}
+
+/** One exchange of an organization; null: it has none of this id. */
+export async function findExchange(
+  pool: Pool,
+  organization: string,
+  id: string,
+): Promise<ExchangeRow | null> {
+  const { rows } = await pool.query<ExchangeRow>(
+    `SELECT ${columns} FROM usage WHERE organization = $1 AND id = $2`,
+    [organization, id],
+  );
+  return rows[0] ?? null;
+}
+
+/** A place in the list: behind this exchange. `at` in PostgreSQL's own text, to the microsecond. */
+export interface Cursor {
+  at: string;
+  id: string;
+}
+
+export function encodeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify([cursor.at, cursor.id])).toString('base64url');
+}
+
+/** null: this is no cursor of ours. */
+export function decodeCursor(text: string): Cursor | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    if (!Array.isArray(value) || value.length !== 2) return null;
+    const [at, id]: unknown[] = value;
+    if (typeof at !== 'string' || typeof id !== 'string') return null;
+    const valid =
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d(:?\d\d)?$/.test(at) && /^[0-9a-f-]{36}$/.test(id);
+    return valid ? { at, id } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,75 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { isUnavailable } from '../db/pool.ts';
+
+/** An error that the caller can do something about (RFC 9457). */
+export class Problem extends Error {
+  readonly status: number;
+  /** Stable: programs hold on to it. */
+  readonly code: string;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, code: string, detail: string, headers: Record<string, string> = {}) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+const titles: Record<number, string> = {
+  400: 'Bad request',
+  401: 'Not authenticated',
+  403: 'Not allowed',
+  404: 'Not found',
+  503: 'Not available',
+};
+
+/** Every error of the API is a problem document. */
+export function answerProblems(api: FastifyInstance): void {
+  api.setNotFoundHandler((request, reply) => {
+    send(
+      reply,
+      new Problem(
+        404,
+        'not_found',
+        `there is no ${request.method} ${request.url.replace(/\?.*$/s, '')}; see /openapi.json`,
+      ),
+    );
+  });
+  api.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500 && problem.status !== 503) request.log.error({ err: error }, 'the API failed');
+    send(reply, problem);
+  });
+}
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const detail = error.validation
+      .map(
+        ({ instancePath, message }) => `${instancePath.replace(/^\//, '').replaceAll('/', '.')}: ${message}`,
+      )
+      .join('; ');
+    return new Problem(400, 'invalid_parameter', detail);
+  }
+  if (isUnavailable(error)) {
+    return new Problem(503, 'database_unavailable', 'PostgreSQL does not answer; try again', {
+      'retry-after': '2',
+    });
+  }
+  const { statusCode } = error;
+  if (statusCode !== undefined && statusCode < 500)
+    return new Problem(statusCode, 'bad_request', error.message);
+  return new Problem(500, 'internal_error', 'weir failed here; its log tells more');
+}
+
+function send(reply: FastifyReply, { status, code, message, headers }: Problem): void {
+  const title = titles[status] ?? 'Error';
+  reply
+    .status(status)
+    .headers(headers)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', title, status, code, detail: message }));
+}

@@ -1,0 +1,44 @@
+import { mkdirSync } from 'node:fs';
+import { createApi } from '../api/server.ts';
+import { createCollector } from '../collector/collector.ts';
+import { createPool } from '../db/pool.ts';
+import { resources } from '../envoy/resources.ts';
+import { createXdsServer } from '../envoy/server.ts';
+import { envoyInputs } from './envoy.ts';
+import type { Role } from './run.ts';
+
+/** Requests that are being answered have this long at the end. */
+const stopTimeoutMs = 10_000;
+
+/** `weir collector`: usage records in, rows out; the API; Envoy's configuration. */
+export const collector: Role = async ({ settings, log: parent, version }) => {
+  const { config, paths } = settings;
+  if (config.postgres.url === 'embedded') {
+    throw new Error('postgres.url is embedded, which only weir up runs: set it to a postgres:// URL');
+  }
+  const log = parent.child({ role: 'collector' });
+  const pool = createPool(config.postgres.url, { log, max: 20 });
+  const records = createCollector({
+    pool,
+    grpc: config.listen.otlp_grpc,
+    http: config.listen.otlp_http,
+    log,
+    now: Date.now,
+  });
+  const api = await createApi({ pool, log, version, now: Date.now });
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  const configuration = resources(envoyInputs(settings));
+  const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
+
+  await records.start();
+  await api.start(config.listen.api);
+  await xds.start();
+  return {
+    async stop() {
+      await xds.stop();
+      await api.stop();
+      await records.stop(stopTimeoutMs);
+      await pool.end();
+    },
+  };
+};

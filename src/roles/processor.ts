@@ -1,0 +1,72 @@
+import { createHmac } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { createMemoryCache } from '../cache/memory.ts';
+import { createRedisCache } from '../cache/redis.ts';
+import { createPool } from '../db/pool.ts';
+import { createExchanges } from '../exchange/exchanges.ts';
+import { createReader } from '../exchange/reader.ts';
+import { createExtProcServer } from '../extproc/server.ts';
+import { createIdentity } from '../identity/snapshot.ts';
+import { readHashKey } from '../identity/store.ts';
+import { createLimits } from '../limits/create.ts';
+import { connectRedis } from '../redis/connection.ts';
+import { createCounter } from '../usage/count/counter.ts';
+import { createLedger } from '../usage/ledger.ts';
+import { createPricer } from '../usage/pricer.ts';
+import type { Role } from './run.ts';
+
+/** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
+const streamTimeoutMs = 10_000;
+const shipTimeoutMs = 15_000;
+const cacheBytes = 256 * 1024 * 1024;
+
+/** `weir processor`: what Envoy asks about each call. */
+export const processor: Role = async ({ settings, log: parent, version, options }) => {
+  const { config, paths } = settings;
+  const index = Number(options.index ?? 0);
+  const log = parent.child({ role: 'processor', index });
+  const pool = createPool(config.postgres.url, { log, max: 2 });
+  const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
+  const now = () => performance.timeOrigin + performance.now();
+  const identity = createIdentity({ pool, log, now });
+  await identity.start();
+  const hashKey = await readHashKey(pool);
+  const reader = createReader();
+  const counter = createCounter();
+  const ledger = createLedger({
+    root: paths.journal,
+    endpoints: [`http://${config.listen.otlp_http.host}:${config.listen.otlp_http.port}`],
+    version,
+    log,
+  });
+  await ledger.start();
+  const exchanges = createExchanges({
+    providers: config.providers,
+    cachePolicy: config.defaults.cache,
+    identity,
+    limits: createLimits(config.defaults.limits, redis),
+    cache: redis ? createRedisCache(redis, log) : createMemoryCache({ maxBytes: cacheBytes, now }),
+    reader,
+    ledger,
+    pricer: createPricer(),
+    counter,
+    fingerprint: (credential) => createHmac('sha256', hashKey).update(credential).digest('hex').slice(0, 32),
+    now,
+    log,
+  });
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  const server = createExtProcServer({ socket: paths.sockets.processor(index), start: exchanges.start, log });
+  await server.start();
+  return {
+    async stop() {
+      await server.stop(streamTimeoutMs);
+      await exchanges.settled();
+      const { left } = await ledger.drain(shipTimeoutMs);
+      if (left > 0)
+        log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
+      await ledger.stop();
+      identity.stop();
+      await Promise.all([reader.close(), counter.close(), redis?.close(), pool.end()]);
+    },
+  };
+};
