@@ -9,42 +9,44 @@ const id = z
   .nullish()
   .transform((text) => text ?? '');
 
-const time = z
-  .union([
-    z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'),
-    z.number().nonnegative().refine(Number.isInteger),
-  ])
-  .nullish()
-  .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
-
 const list = <T extends z.ZodType>(of: T) =>
   z
     .array(of)
     .nullish()
     .transform((items) => items ?? []);
 
+const integer = z.number().refine(Number.isInteger, 'an integer');
+
+const time = z
+  .union([z.string().regex(/^\d{1,20}$/, 'nanoseconds since 1970'), integer.min(0).max(2 ** 64)])
+  .nullish()
+  .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
+
 const anyValue = z
   .object({
-    stringValue: z.string(),
-    boolValue: z.boolean(),
-    intValue: z.union([
-      z.int(),
-      z
-        .string()
-        .regex(/^-?\d{1,19}$/, 'an integer')
-        .transform(Number),
-    ]),
-    doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]),
+    stringValue: z.string().nullish(),
+    boolValue: z.boolean().nullish(),
+    intValue: z
+      .union([
+        integer,
+        z
+          .string()
+          .regex(/^-?\d{1,19}$/, 'an integer')
+          .transform(Number),
+      ])
+      .nullish(),
+    doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]).nullish(),
   })
-  .partial()
   .nullish()
-  .transform((value) => value?.stringValue ?? value?.boolValue ?? value?.intValue ?? value?.doubleValue);
+  .transform(
+    (value) => value?.stringValue ?? value?.boolValue ?? value?.intValue ?? value?.doubleValue ?? null,
+  );
 
 const attributes = list(z.object({ key: z.string(), value: anyValue })).transform(
   (pairs) =>
     new Map(
       pairs.flatMap(({ key, value }): [string, string | number | boolean][] =>
-        value === undefined ? [] : [[key, value]],
+        value === null ? [] : [[key, value]],
       ),
     ),
 );

@@ -37,8 +37,8 @@ export function accessLog(): Json {
               matcher: {
                 filter: names.metadata,
                 path: [{ key: 'exchange_id' }],
-                value: { present_match: true },
-                invert: true,
+                // Never matches: what has the key is left out, what lacks it is taken.
+                value: { present_match: false },
               },
               match_if_key_not_found: true,
             },

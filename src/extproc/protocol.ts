@@ -58,7 +58,10 @@ export interface ProcessingResponse {
   request_trailers?: Record<string, never>;
   response_trailers?: Record<string, never>;
   immediate_response?: { status: { code: number }; headers: HeaderMutation; body: Buffer; details: string };
-  dynamic_metadata?: { fields: Record<string, { stringValue: string }> };
+  /** By namespace. */
+  dynamic_metadata?: {
+    fields: Record<string, { structValue: { fields: Record<string, { stringValue: string }> } }>;
+  };
   mode_override?: ProcessingMode;
 }
 

@@ -1,3 +1,4 @@
+import { names } from '../envoy/inputs.ts';
 import { answeredDetails } from '../envoy/replies.ts';
 import type { Answer, HeaderEdit, ResponsePlan } from '../exchange/messages.ts';
 import type { CommonResponse, HeaderMutation, ProcessingMode, ProcessingResponse } from './protocol.ts';
@@ -36,6 +37,13 @@ export function forward(edit: HeaderEdit): CommonResponse {
 
 /** At the request's head: do not send the body, it is of no interest. */
 export const withoutBody = modes(none, none);
+
+/** By this mark Envoy's access log knows the exchange. */
+export function mark(exchangeId: string): NonNullable<ProcessingResponse['dynamic_metadata']> {
+  return {
+    fields: { [names.metadata]: { structValue: { fields: { exchange_id: { stringValue: exchangeId } } } } },
+  };
+}
 
 export function immediate({ status, headers, body }: Answer): ProcessingResponse {
   const details = headers['x-weir-error'] ?? 'cache';

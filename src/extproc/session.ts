@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
 import type { Headers, RequestHead, ResponseHead } from '../exchange/messages.ts';
 import type { HttpHeaders, ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
-import { forward, immediate, responseBody, responseHead, withoutBody } from './replies.ts';
+import { forward, immediate, mark, responseBody, responseHead, withoutBody } from './replies.ts';
 
 const attributesKey = 'envoy.filters.http.ext_proc';
 
@@ -55,7 +55,7 @@ async function handle(exchange: Exchange, message: ProcessingRequest): Promise<P
   switch (message.request) {
     case 'request_headers': {
       const decision = await exchange.head();
-      const dynamic_metadata = { fields: { exchange_id: { stringValue: exchange.id } } };
+      const dynamic_metadata = mark(exchange.id);
       if (decision.kind === 'answer') return { ...immediate(decision.answer), dynamic_metadata };
       if (decision.kind === 'read') return { request_headers: { response: {} }, dynamic_metadata };
       const request_headers = { response: forward(decision.edit) };

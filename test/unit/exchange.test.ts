@@ -48,7 +48,9 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
       drain: async () => ({ left: 0 }),
     },
     pricer: ({ usage, model }) =>
-      model === 'gpt-4o' ? { usd: String((usage.input ?? 0) + (usage.output ?? 0)), model: 'openai:gpt-4o', version: 'test' } : null,
+      model === 'gpt-4o'
+        ? { usd: String((usage.input ?? 0) + (usage.output ?? 0)), model: 'openai:gpt-4o', version: 'test' }
+        : null,
     counter: { count: async (_model, texts) => ({ tokens: texts.join('').length, exact: true }) },
     fingerprint: (credential) => `print-of-${credential}`,
     now: () => clock,
@@ -72,7 +74,13 @@ function post(headers: Record<string, string> = {}, path = '/v1/chat/completions
 }
 
 function replyHead(type: string, status = 200): ResponseHead {
-  return { status, headers: new Map([['content-type', type]]), ended: false, fromProvider: true, details: 'via_upstream' };
+  return {
+    status,
+    headers: new Map([['content-type', type]]),
+    ended: false,
+    fromProvider: true,
+    details: 'via_upstream',
+  };
 }
 
 const request = Buffer.from(JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content: 'hi' }] }));
@@ -84,11 +92,14 @@ const reply = Buffer.from(
     usage: { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 },
   }),
 );
-const errorBody = (answer: Answer) => JSON.parse(answer.body.toString()) as { error: Record<string, unknown> };
+const errorBody = (answer: Answer) =>
+  JSON.parse(answer.body.toString()) as { error: Record<string, unknown> };
 
 test('a call with a weir key goes on with the key of the house, and its record is exact', async () => {
   const weir = house();
-  const exchange = weir.start(post({ 'x-weir-user': 'ann', 'x-weir-secret': 'x', 'accept-encoding': 'gzip' }));
+  const exchange = weir.start(
+    post({ 'x-weir-user': 'ann', 'x-weir-secret': 'x', 'accept-encoding': 'gzip' }),
+  );
   assert.equal((await exchange.head()).kind, 'read');
   const decision = await exchange.body(request);
   assert(decision.kind === 'forward');
@@ -171,7 +182,9 @@ test('an unknown weir key is refused in the form of the SDK that sent it', async
 });
 
 test('a provider without a key is named, with the way out', async () => {
-  const decision = await house().start(post({ 'x-api-key': 'weir_sk_good' }, '/v1/messages')).head();
+  const decision = await house()
+    .start(post({ 'x-api-key': 'weir_sk_good' }, '/v1/messages'))
+    .head();
   assert(decision.kind === 'answer');
   assert.equal(decision.answer.headers['x-weir-error'], 'provider_key_missing');
   assert.match(decision.answer.body.toString(), /providers\.anthropic\.api_key/);
@@ -211,7 +224,11 @@ test('a stream that breaks off is unsettled, counted, and not kept', async () =>
   await exchange.head();
   await exchange.body(request);
   assert.equal(exchange.responseHead(replyHead('text/event-stream; charset=utf-8')).observe, 'chunks');
-  const chunk = { id: 'c', model: 'gpt-4o', choices: [{ index: 0, delta: { content: 'abc' }, finish_reason: null }] };
+  const chunk = {
+    id: 'c',
+    model: 'gpt-4o',
+    choices: [{ index: 0, delta: { content: 'abc' }, finish_reason: null }],
+  };
   await exchange.responseBody(Buffer.from(`data: ${JSON.stringify(chunk)}\n\nda`), false);
   exchange.end();
   await weir.settled();
@@ -228,7 +245,10 @@ test('errors of the provider and replies that Envoy had to make are told apart',
   await provider.head();
   await provider.body(request);
   provider.responseHead(replyHead('application/json', 400));
-  await provider.responseBody(Buffer.from('{"error":{"type":"invalid_request_error","code":"bad_model"}}'), true);
+  await provider.responseBody(
+    Buffer.from('{"error":{"type":"invalid_request_error","code":"bad_model"}}'),
+    true,
+  );
   provider.end();
   const local = weir.start(post());
   await local.head();

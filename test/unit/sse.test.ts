@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SseParser, type ServerSentEvent } from '../../src/dialects/sse.ts';
+import { type ServerSentEvent, SseParser } from '../../src/dialects/sse.ts';
 
 const line = fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n\uFEFF]/g, ''));
 const event = fc.record({ type: line.filter((text) => text !== ''), data: fc.array(line, { minLength: 1 }) });
@@ -15,23 +15,34 @@ function cut(bytes: Buffer, places: number[]): Buffer[] {
 
 test('events come out the same wherever the bytes are cut', () => {
   fc.assert(
-    fc.property(fc.array(event), newline, fc.boolean(), fc.array(fc.nat()), (events, end, dataFirst, places) => {
-      const text = events
-        .map(({ type, data }) => {
-          const fields = [`event: ${type}`, ...data.map((each) => `data:${each.startsWith(' ') ? ' ' : ''}${each}`)];
-          return [': a comment', ...(dataFirst ? fields.reverse() : fields), ''].map((each) => each + end).join('');
-        })
-        .join('');
-      const expected: ServerSentEvent[] = events.map(({ type, data }) => ({
-        type,
-        data: (dataFirst ? [...data].reverse() : data).join('\n'),
-      }));
-      const parser = new SseParser();
-      assert.deepEqual(
-        cut(Buffer.from(text), places).flatMap((chunk) => parser.push(chunk)),
-        expected,
-      );
-    }),
+    fc.property(
+      fc.array(event),
+      newline,
+      fc.boolean(),
+      fc.array(fc.nat()),
+      (events, end, dataFirst, places) => {
+        const text = events
+          .map(({ type, data }) => {
+            const fields = [
+              `event: ${type}`,
+              ...data.map((each) => `data:${each.startsWith(' ') ? ' ' : ''}${each}`),
+            ];
+            return [': a comment', ...(dataFirst ? fields.reverse() : fields), '']
+              .map((each) => each + end)
+              .join('');
+          })
+          .join('');
+        const expected: ServerSentEvent[] = events.map(({ type, data }) => ({
+          type,
+          data: (dataFirst ? [...data].reverse() : data).join('\n'),
+        }));
+        const parser = new SseParser();
+        assert.deepEqual(
+          cut(Buffer.from(text), places).flatMap((chunk) => parser.push(chunk)),
+          expected,
+        );
+      },
+    ),
   );
 });
 

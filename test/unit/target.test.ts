@@ -19,7 +19,12 @@ const cases: [path: string, provider: string, sent: string, endpoint: string][] 
   ['/v1/chat/completions', 'openai', '/v1/chat/completions', '/chat/completions'],
   ['/v1/files?purpose=a/b', 'openai', '/v1/files?purpose=a/b', '/files'],
   ['/v1/messages', 'anthropic', '/v1/messages', '/messages'],
-  ['/v1beta/models/gemini-pro:generateContent', 'gemini', '/v1beta/models/gemini-pro:generateContent', '/models/gemini-pro:generateContent'],
+  [
+    '/v1beta/models/gemini-pro:generateContent',
+    'gemini',
+    '/v1beta/models/gemini-pro:generateContent',
+    '/models/gemini-pro:generateContent',
+  ],
   ['/providers/groq/chat/completions', 'groq', '/openai/v1/chat/completions', '/chat/completions'],
   ['/providers/groq/v1/chat/completions', 'groq', '/openai/v1/chat/completions', '/chat/completions'],
   ['/providers/zai/chat/completions', 'zai', '/api/paas/v4/chat/completions', '/chat/completions'],
@@ -38,10 +43,15 @@ function envoyRoute(path: string): { provider: string; path: string } | undefine
     rootsFile: '/roots.pem',
   });
   for (const route of find(configuration, 'routes') as Record<string, Record<string, Json>>[]) {
-    const rewrite = route.route?.regex_rewrite as { pattern: { regex: string }; substitution: string } | undefined;
+    const rewrite = route.route?.regex_rewrite as
+      | { pattern: { regex: string }; substitution: string }
+      | undefined;
     if (!rewrite || !path.startsWith(String(route.match?.prefix))) continue;
     const provider = String(route.route?.cluster).replace(/^provider-/, '');
-    return { provider, path: path.replace(new RegExp(rewrite.pattern.regex), rewrite.substitution.replace('\\1', '$1')) };
+    return {
+      provider,
+      path: path.replace(new RegExp(rewrite.pattern.regex), rewrite.substitution.replace('\\1', '$1')),
+    };
   }
   return undefined;
 }

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AttributeValue } from '@opentelemetry/api';
+import fc from 'fast-check';
+import type { UsageRecord } from '../../src/usage/record.ts';
+import { fromSpan, toAttributes } from '../../src/usage/span.ts';
+
+const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
+const text = fc.option(fc.string(), { nil: null });
+const count = fc.option(fc.nat(), { nil: null });
+const money = fc.option(fc.constantFrom('0', '0.00026', '12.5'), { nil: null });
+
+const record: fc.Arbitrary<UsageRecord> = fc.record(
+  {
+    id: fc.uuid(),
+    traceId: hex(32),
+    spanId: hex(16),
+    parentSpanId: fc.option(hex(16), { nil: null }),
+    startedAt: fc.nat(),
+    endedAt: fc.nat(),
+    firstChunkMs: count,
+    organization: fc.string(),
+    apiKey: text,
+    user: text,
+    tags: fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }),
+    provider: fc.string(),
+    serverAddress: fc.string(),
+    dialect: text,
+    operation: fc.string(),
+    method: fc.string(),
+    path: fc.string(),
+    stream: fc.boolean(),
+    requestedModel: text,
+    model: text,
+    maxOutputTokens: count,
+    reasoningEffort: text,
+    outcome: fc.constantFrom(
+      'completed',
+      'disconnected',
+      'interrupted',
+      'upstream_error',
+      'denied',
+      'unsettled',
+    ),
+    status: count,
+    errorCode: text,
+    finishReason: text,
+    attempts: fc.nat(),
+    cache: fc.constantFrom('hit', 'miss', 'coalesced', 'bypass'),
+    cacheKey: text,
+    usage: fc.record(
+      {
+        input: count,
+        output: count,
+        cacheRead: count,
+        cacheWrite: count,
+        reasoning: count,
+        inputAudio: count,
+        outputAudio: count,
+        cacheReadAudio: count,
+      },
+      { noNullPrototype: true },
+    ),
+    usageSource: fc.option(fc.constantFrom('provider', 'counted', 'estimated'), { nil: null }),
+    costUsd: money,
+    savedUsd: money,
+    priceModel: text,
+    priceVersion: text,
+    serviceTier: text,
+    responseId: text,
+    providerRequestId: text,
+    providerOrganization: text,
+    providerProject: text,
+    credentialFingerprint: text,
+  },
+  { noNullPrototype: true },
+);
+
+test('a record comes back from its span as it was', () => {
+  fc.assert(
+    fc.property(record, (original) => {
+      const { traceId, spanId, parentSpanId, startedAt, endedAt } = original;
+      const attributes = new Map(Object.entries(toAttributes(original))) as Map<string, AttributeValue>;
+      const back = fromSpan({ traceId, spanId, parentSpanId, startedAt, endedAt, attributes });
+      assert.deepEqual(back, original);
+    }),
+  );
+});
+
+test('a span of somebody else is no record', () => {
+  const span = { traceId: 'a', spanId: 'b', parentSpanId: null, startedAt: 0, endedAt: 0 };
+  assert.equal(fromSpan({ ...span, attributes: new Map([['gen_ai.request.model', 'gpt-4o']]) }), null);
+});
