@@ -79,17 +79,29 @@ export function priceFields(
   baseUrl: string,
   pricer: Services['pricer'],
 ): Pick<UsageRecord, 'costUsd' | 'priceModel' | 'priceVersion'> {
-  const model = record.model ?? record.requestedModel;
-  const query = { provider: record.provider, baseUrl, usage: record.usage, at: record.startedAt };
-  const known = record.usageSource !== null && model !== null;
-  // The provider may report a name that the table lacks, where it has the one that was asked for.
+  const { model, requestedModel } = record;
+  const query = {
+    provider: record.provider,
+    baseUrl,
+    usage: record.usage,
+    at: record.startedAt,
+    serviceTier: record.serviceTier,
+  };
+  const ask = (name: string | null) =>
+    record.usageSource === null || name === null ? null : pricer({ ...query, model: name });
+  // The table may lack the name that is reported and have the one that was asked for; but a router may
+  // also have answered with another model, which the price of the one asked for says nothing of.
   const price =
-    (known && pricer({ ...query, model })) ||
-    (known && record.requestedModel !== null && pricer({ ...query, model: record.requestedModel })) ||
-    null;
+    ask(model) ?? (model === null || isSameFamily(model, requestedModel) ? ask(requestedModel) : null);
   return {
     costUsd: price?.usd ?? null,
     priceModel: price?.model ?? null,
     priceVersion: price?.version ?? null,
   };
+}
+
+/** `x-ai/grok-4` and `google/gemini-2.0` are not; `gpt-4o` and `openai/gpt-4o-2024-08-06` are. */
+function isSameFamily(a: string, b: string | null): boolean {
+  const family = (name: string) => /[a-z]+/.exec(name.toLowerCase().replace(/^.*\//, ''))?.[0];
+  return b !== null && family(a) === family(b);
 }

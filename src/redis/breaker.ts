@@ -9,28 +9,29 @@ export class Breaker {
   #failures = 0;
   #openUntil = 0;
 
-  constructor(options: { now: () => number }) {
-    this.#now = options.now;
+  /** `now`: milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
   }
 
-  /** Rejects at once while open. `isAnswer` tells rejections that are answers from failures. */
-  async run<T>(work: () => Promise<T>, isAnswer: (error: unknown) => boolean = () => false): Promise<T> {
+  /** Runs `work`, which must begin before it first waits; rejects at once while open. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
     const now = this.#now();
     if (now < this.#openUntil) throw new Error('not asked: it did not answer lately');
     // While half open, one call at a time may try.
     if (this.#failures >= failuresToOpen) this.#openUntil = now + openMs;
     try {
       const result = await work();
-      this.#close();
+      this.close();
       return result;
     } catch (error) {
-      if (isAnswer(error)) this.#close();
-      else if (++this.#failures >= failuresToOpen) this.#openUntil = this.#now() + openMs;
+      if (++this.#failures >= failuresToOpen) this.#openUntil = this.#now() + openMs;
       throw error;
     }
   }
 
-  #close(): void {
+  /** Forgets the failures: it is known to answer again. */
+  close(): void {
     this.#failures = 0;
     this.#openUntil = 0;
   }

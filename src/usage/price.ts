@@ -10,6 +10,8 @@ export interface PriceQuery {
   usage: TokenUsage;
   /** Epoch milliseconds of the call: prices are dated. */
   at: number;
+  /** As the reply tells it: `flex` and `priority` have prices of their own. */
+  serviceTier: string | null;
 }
 
 /** A list price; `usd` is a decimal string without exponent. */

@@ -143,7 +143,7 @@ test('wrong parameters are named, with what is allowed', async (t) => {
   for (const [query, expected] of wrong) {
     const { status, body, headers } = await get(`/analytics/breakdown?${query}`, admin);
     assert.equal(status, 400);
-    assert.equal(headers['content-type'], 'application/problem+json');
+    assert.match(String(headers['content-type']), /^application\/problem\+json/);
     assert.match(body.detail, expected);
   }
   assert.equal((await get('/analytics/exchanges?cursor=nonsense', admin)).status, 400);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import type { Outcome } from '../../src/usage/record.ts';
@@ -7,14 +7,9 @@ import { startCollector } from '../fixtures/collector.ts';
 import { ownPostgres } from '../fixtures/own-postgres.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 
-let server = '';
-const cleanUp: (() => void | Promise<void>)[] = [];
-before(async () => {
-  server = (await ownPostgres({ after: (fn) => void cleanUp.push(fn) })).url;
-});
-after(async () => {
-  for (const fn of cleanUp) await fn();
-});
+const postgres = await ownPostgres();
+const server = postgres.url;
+after(postgres.remove);
 
 test('a record is kept as it was sent, and once, however often it comes', async (t) => {
   const { export: send, post, rows } = await startCollector(t, server);
