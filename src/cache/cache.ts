@@ -21,3 +21,6 @@ export interface Cache {
   get(key: string): Promise<CachedAnswer | null>;
   set(key: string, answer: CachedAnswer, ttlMs: number): Promise<void>;
 }
+
+/** Larger bodies are not kept: they would push out thousands of others. */
+export const maxBodyBytes = 8 * 1024 * 1024;

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { Cache, CachedAnswer } from './cache.ts';
+import { type Cache, type CachedAnswer, maxBodyBytes } from './cache.ts';
 
-/** What an entry takes beside its body. */
+/** What an entry takes beside its body, in bytes. */
 const overheadBytes = 1024;
 
-/** Answers in the memory of this process, at most `maxBytes`; the least used go first. */
+/** Answers in the memory of this process, at most `maxBytes`; the longest unused go first. `now`: milliseconds. */
 export function createMemoryCache(options: { maxBytes: number; now: () => number }): Cache {
   const entries = new LRUCache<string, CachedAnswer>({
     maxSize: options.maxBytes,
@@ -15,8 +15,9 @@ export function createMemoryCache(options: { maxBytes: number; now: () => number
   return {
     get: async (key) => entries.get(key) ?? null,
     async set(key, answer, ttlMs) {
+      if (ttlMs <= 0 || answer.body.length > maxBodyBytes) return;
       // A copy: a body may be a part of a larger buffer, which it would hold.
-      if (ttlMs > 0) entries.set(key, { ...answer, body: Buffer.from(answer.body) }, { ttl: ttlMs });
+      entries.set(key, { ...answer, body: Buffer.from(answer.body) }, { ttl: ttlMs });
     },
   };
 }

@@ -19,15 +19,21 @@ export class Breaker {
     const now = this.#now();
     if (now < this.#openUntil) throw new Error('not asked: it did not answer lately');
     // While half open, one call at a time may try.
-    if (this.#failures >= failuresToOpen) this.#openUntil = now + openMs;
+    if (this.isOpen) this.#openUntil = now + openMs;
     try {
       const result = await work();
       this.close();
       return result;
     } catch (error) {
-      if (++this.#failures >= failuresToOpen) this.#openUntil = this.#now() + openMs;
+      this.#failures++;
+      if (this.isOpen) this.#openUntil = this.#now() + openMs;
       throw error;
     }
+  }
+
+  /** Too many failures in a row, and no success since. */
+  get isOpen(): boolean {
+    return this.#failures >= failuresToOpen;
   }
 
   /** Forgets the failures: it is known to answer again. */

@@ -4,7 +4,7 @@ import { Breaker } from './breaker.ts';
 import { within } from './deadline.ts';
 
 /**
- * What a call waits for Redis at most. In one data centre an answer takes one or two milliseconds; fifty
+ * What a call waits for Redis at most. In one data centre an answer takes a millisecond or two; fifty
  * leave room for a fork of Redis or a large answer, and are little beside a call to a model.
  */
 const waitMs = 50;
@@ -12,40 +12,41 @@ const waitMs = 50;
 const silenceMs = 2_000;
 const connectMs = 2_000;
 const maxReconnectMs = 2_000;
-/** Errors that Redis answers with are logged once in this time. */
+/** What Redis refuses is logged once in this time. */
 const warnEveryMs = 60_000;
 
 /** Redis as the rest of weir sees it. */
 export interface RedisConnection {
   client: Redis | Cluster;
   /**
-   * Runs commands with a deadline (50 ms) behind a breaker: rejects at once while Redis does not answer.
-   * Commands that are begun in the same tick are one round trip.
+   * Runs commands, with a deadline of 50 ms; rejects at once while Redis does not answer. Commands begun
+   * in the same tick are one round trip.
    */
   run<T>(work: () => Promise<T>): Promise<T>;
-  /** Says goodbye when Redis listens, else hangs up. */
+  /** Says goodbye, or hangs up on a Redis that does not answer. */
   close(): Promise<void>;
 }
 
-/** Connects to one Redis (a URL) or to a Cluster (the URLs of some of its nodes); does not wait for it. */
+/** Connects to one Redis (its URL) or to a Cluster (URLs of its nodes); does not wait for it. */
 export function connectRedis(url: string | string[], log: Logger): RedisConnection {
-  const client = createClient(url);
+  const client = Array.isArray(url) ? clusterOf(url) : new Redis(url, clientOptions);
   const breaker = new Breaker(() => performance.now());
   let away = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
-  const warn = (error: unknown, message: string) => {
-    if (!away && performance.now() - warnedAt < warnEveryMs) return;
-    warnedAt = performance.now();
-    log.warn({ err: error instanceof Error ? error.message : String(error) }, message);
-  };
+
   const lost = (error: unknown) => {
-    if (away) return;
+    if (!away) log.warn({ err: text(error) }, 'Redis is away: the cache misses, each process limits alone');
     away = true;
-    warn(error, 'Redis is away: the cache misses, and each process limits alone');
   };
   const found = () => {
     if (away) log.info('Redis is back');
     away = false;
+  };
+  const refused = (error: unknown) => {
+    const now = performance.now();
+    if (now - warnedAt < warnEveryMs) return;
+    warnedAt = now;
+    log.warn({ err: text(error) }, 'Redis refuses a command');
   };
   client.on('error', lost);
   client.on('ready', () => {
@@ -56,14 +57,68 @@ export function connectRedis(url: string | string[], log: Logger): RedisConnecti
   return {
     client,
     async run(work) {
-      const reply = await breaker.run(() => within(waitMs, replyOf(work())), lost);
-      found();
-      if ('value' in reply) return reply.value;
-      warn(reply.error, 'Redis refuses a command');
-      throw reply.error;
+      try {
+        const reply = await breaker.run(() => within(waitMs, replyOf(work())));
+        found();
+        if (!reply.refused) return reply.value;
+        refused(reply.error);
+        throw reply.error;
+      } catch (error) {
+        if (breaker.isOpen) lost(error);
+        throw error;
+      }
     },
     async close() {
       await within(silenceMs, client.quit()).catch(() => client.disconnect());
     },
   };
+}
+
+/** Pauses grow to two seconds, with jitter, so that not all processes come back at once. */
+function reconnectMs(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 8), maxReconnectMs) * (0.5 + Math.random() / 2);
+}
+
+const clientOptions = {
+  enableAutoPipelining: true,
+  // Without a connection commands fail at once: nothing waits, nothing piles up, nothing is sent twice.
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: connectMs,
+  socketTimeout: silenceMs,
+  retryStrategy: reconnectMs,
+};
+
+function clusterOf(urls: string[]): Cluster {
+  // Nodes that the cluster tells of come without credentials and TLS: those of the first URL count for all.
+  const { username, password, protocol } = new URL(urls[0] ?? '');
+  return new Cluster(urls, {
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: reconnectMs,
+    // Names stay names: a certificate is made out to them.
+    dnsLookup: (address, callback) => callback(null, address),
+    redisOptions: {
+      ...clientOptions,
+      ...(username !== '' && { username: decodeURIComponent(username) }),
+      ...(password !== '' && { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' && { tls: {} }),
+    },
+  });
+}
+
+type Reply<T> = { refused: false; value: T } | { refused: true; error: unknown };
+
+/** An error that Redis answers with shows that it answers: for the breaker it is a success. */
+async function replyOf<T>(work: Promise<T>): Promise<Reply<T>> {
+  try {
+    return { refused: false, value: await work };
+  } catch (error) {
+    if (error instanceof ReplyError) return { refused: true, error };
+    throw error;
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

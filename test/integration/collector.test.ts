@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import type { Outcome } from '../../src/usage/record.ts';
-import { startCollector } from '../fixtures/collector.ts';
+import { eventually, startCollector } from '../fixtures/collector.ts';
 import { ownPostgres } from '../fixtures/own-postgres.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 
@@ -200,25 +200,23 @@ test('gRPC refuses a gzip bomb and what is not OTLP', async (t) => {
 });
 
 test('when PostgreSQL does not keep up, senders are told to come again before memory grows', async (t) => {
-  const { pool, export: send, post, rows } = await startCollector(t, server);
-  const blocker = await pool.connect();
-  await blocker.query('BEGIN; LOCK TABLE usage');
+  const { lockUsage, export: send, post, rows } = await startCollector(t, server);
+  const lock = await lockUsage();
   const filler = 'x'.repeat(12 * 1024 * 1024);
   const bodies = Array.from({ length: 8 }, () => traceRequest([usageRecord()], { filler }));
   const refused: grpc.ServiceError[] = [];
   const sent = bodies.map((body) =>
     send('traces', body).catch((error: grpc.ServiceError) => void refused.push(error)),
   );
+  await eventually(async () => refused.length >= 4 || undefined);
   const web = await post('/v1/traces', traceRequest([usageRecord()], { filler }));
   assert.equal(web.status, 429);
   assert.ok(Number(web.headers.get('retry-after')) > 0);
-  assert.ok(refused.length >= 4, `${refused.length} refused`);
   for (const { code, metadata } of refused) {
     assert.equal(code, grpc.status.UNAVAILABLE);
     assert.match(String(metadata.get('grpc-status-details-bin')[0]), /RetryInfo/);
   }
-  await blocker.query('COMMIT');
-  blocker.release();
+  await lock.release();
   await Promise.all(sent);
   assert.equal((await rows('SELECT 1 FROM usage')).length, bodies.length - refused.length);
   // There is room again.
@@ -226,18 +224,14 @@ test('when PostgreSQL does not keep up, senders are told to come again before me
 });
 
 test('a stop answers what was taken', async (t) => {
-  const { collector, pool, export: send, rows } = await startCollector(t, server);
-  const blocker = await pool.connect();
-  await blocker.query('BEGIN; LOCK TABLE usage');
+  const { collector, lockUsage, export: send, rows } = await startCollector(t, server);
+  const lock = await lockUsage();
   const sent = Promise.all([1, 2, 3].map(() => send('traces', traceRequest([usageRecord()]))));
-  await waitForLock(rows);
+  await eventually(async () => (await rows(waitingForLock)).length > 0 || undefined);
   const stopped = collector.stop(10_000);
-  await blocker.query('COMMIT');
-  blocker.release();
+  await lock.release();
   await Promise.all([sent, stopped]);
   assert.equal((await rows('SELECT 1 FROM usage')).length, 3);
 });
 
-async function waitForLock(rows: (sql: string) => Promise<object[]>): Promise<void> {
-  while ((await rows(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).length === 0);
-}
+const waitingForLock = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
