@@ -53,15 +53,24 @@ export function createCollector(options: {
     counts,
     /** Resolves to the addresses bound; rejects when one is taken. */
     async start(): Promise<{ grpc: Address; http: Address }> {
-      const bound = { grpc: await grpc.start(), http: await http.start() };
-      sweeping = sweepUntilStopped();
-      return bound;
+      try {
+        const bound = { grpc: await grpc.start(), http: await http.start() };
+        sweeping = sweepUntilStopped();
+        return bound;
+      } catch (error) {
+        await grpc.stop(0);
+        throw error;
+      }
     },
-    /** Takes no more, answers what it has taken when it is committed; cuts calls short after `timeoutMs`. */
+    /** Takes no more and answers what it has taken when that is committed; gives up after `timeoutMs`. */
     async stop(timeoutMs: number): Promise<void> {
       stopped.abort();
-      await Promise.all([grpc.stop(timeoutMs), http.stop(timeoutMs)]);
-      await Promise.all([drain(), settler.drain(), sweeping]);
+      const served = Promise.all([grpc.stop(timeoutMs), http.stop(timeoutMs)]);
+      const drained = served.then(() => Promise.all([drain(), settler.drain(), sweeping]));
+      const late = new AbortController();
+      await Promise.race([drained, delay(timeoutMs, undefined, { signal: late.signal }).catch(() => {})]);
+      late.abort();
+      await served;
     },
   };
 }

@@ -101,8 +101,6 @@ export const configSchema = z.strictObject({
     .prefault({}),
 });
 
-/** weir.yaml as written. */
-export type ConfigInput = z.input<typeof configSchema>;
 /** weir.yaml as read: defaults filled in, durations in milliseconds, addresses split. */
 export type Config = z.output<typeof configSchema>;
 export type Address = Config['listen']['api'];

@@ -163,12 +163,13 @@ export class Exchange {
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     await observation.push(bytes, ended);
     this.#ended ||= ended;
-    if (observation.observe !== 'whole' || !ended || !this.#record || !this.#arrival) return null;
+    if (!ended || !this.#record || !this.#arrival) return null;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival.provider.base_url, this.#services.pricer));
-    return this.#record.costUsd === null
-      ? null
-      : { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
+    // Before the caller has the end of it: who asks again at once gets this answer.
+    this.#keep(this.#record, observation);
+    if (observation.observe !== 'whole' || this.#record.costUsd === null) return null;
+    return { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
   }
 
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
@@ -185,9 +186,10 @@ export class Exchange {
       ended: this.#ended,
     };
     this.#closing(
-      settle(call, this.#services).then(async (record) => {
+      settle(call, this.#services).then((record) => {
         this.#close(record);
-        await this.#keep(record, call.observation);
+        // What it costs is known only now.
+        if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
       }),
     );
   }
@@ -239,17 +241,11 @@ export class Exchange {
     return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 
-  async #keep(record: UsageRecord, observation: Observation | null): Promise<void> {
+  #keep(record: UsageRecord, observation: Observation): void {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
-    const body = observation?.body();
-    if (
-      !inspected?.control.write ||
-      !body ||
-      record.outcome !== 'completed' ||
-      !observation?.facts().complete
-    )
-      return;
+    const body = observation.body();
+    if (!inspected?.control.write || !body || !this.#ended || !observation.facts().complete) return;
     // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
     if (record.finishReason === 'length' && record.maxOutputTokens === null) return;
     const answer: CachedAnswer = {
@@ -264,7 +260,7 @@ export class Exchange {
       usageSource: record.usageSource,
       costUsd: record.costUsd,
     };
-    await cache.set(inspected.key, answer, inspected.control.ttl);
+    this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
   }
 
   #cacheKey(arrival: Arrival, facts: RequestFacts): string {

@@ -5,54 +5,88 @@ import type { LimitConfig } from '../config/schema.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { LimitState, LimitSubject, Limits, LimitVerdict } from './limits.ts';
 
-/** Used-up windows that a process remembers. One that is forgotten is asked for again. */
+/** Used-up windows that a process remembers; for one that is forgotten the counter is asked again. */
 const maxUsedUp = 100_000;
 
-/** One limit, and how one request is counted against it: never rejects. */
-interface Counter {
-  limit: LimitConfig;
-  count(key: string): Promise<RateLimiterRes>;
-}
+/** Counts one request of a subject; never rejects. */
+type Count = (key: string) => Promise<RateLimiterRes>;
 
 /**
- * Limits in fixed windows; a window begins with its first request. A request counts against all limits or,
- * when one of them is known to be used up, against none: whoever runs into a narrow limit does not eat up a
- * wide one that others share. Over Redis all processes count together, and each learns from its own next
- * request that a window is used up: that one alone counts against the others although it is refused.
- * Without Redis each process counts alone, so that N processes let through at most N times a limit.
+ * Limits in fixed windows, each beginning with its first request. A request counts against all limits; but
+ * where one is known to be used up, it counts against none, so that a client that runs into its own limit
+ * does not eat up the one it shares. Over Redis all processes count together, and each learns by one more
+ * request that a window is used up. Without Redis each counts alone: N processes let through at most N
+ * times a limit.
  */
 export function createLimits(limits: readonly LimitConfig[], redis: RedisConnection | null): Limits {
-  const counters = limits.map((limit) => counterOf(limit, redis));
-  /** Ends of used-up windows, by the system's clock as the counters keep it. */
+  const counters = limits.map((limit) => ({ limit, count: counter(limit, redis) }));
+  /** When a used-up window ends, by the clock that the counters go by. */
   const usedUp = new LRUCache<string, number>({ max: maxUsedUp });
 
   return {
     async consume(subject) {
-      const now = Date.now();
-      const asked = counters.map(({ limit, count }) => ({ limit, count, key: keyOf(limit, subject) }));
-      const closed = asked.flatMap(({ limit, key }) => {
-        const resetMs = (usedUp.get(key) ?? 0) - now;
+      const keyed = counters.map((each) => ({ ...each, key: keyOf(each.limit, subject) }));
+      const closed = keyed.flatMap(({ limit, key }) => {
+        const resetMs = (usedUp.get(key) ?? 0) - Date.now();
         return resetMs > 0 ? [stateOf(limit, 0, resetMs)] : [];
       });
-      if (closed.length > 0) return refusal(closed);
+      if (closed.length > 0) return limited(closed);
 
-      // All in the same tick: over Redis one round trip.
-      const results = await Promise.all(
-        asked.map(async ({ limit, count, key }) => ({ limit, key, result: await count(key) })),
+      // All begin in the same tick: over Redis they are one round trip.
+      const counted = await Promise.all(
+        keyed.map(async ({ limit, count, key }) => {
+          const { consumedPoints, remainingPoints, msBeforeNext } = await count(key);
+          if (remainingPoints === 0) usedUp.set(key, Date.now() + msBeforeNext);
+          return {
+            state: stateOf(limit, remainingPoints, msBeforeNext),
+            exceeded: consumedPoints > limit.requests,
+          };
+        }),
       );
-      for (const { key, result } of results) {
-        if (result.remainingPoints === 0) usedUp.set(key, Date.now() + result.msBeforeNext);
-      }
-      const states = results.map(({ limit, result }) =>
-        stateOf(limit, result.remainingPoints, result.msBeforeNext),
-      );
-      const exceeded = states.filter((_, index) => {
-        const each = results[index];
-        return each !== undefined && each.result.consumedPoints > each.limit.requests;
-      });
-      if (exceeded.length > 0) return refusal(exceeded);
-      const [nearest = null] = states.toSorted((a, b) => a.remaining / a.limit - b.remaining / b.limit);
-      return { kind: 'allowed', state: nearest };
+      const exceeded = counted.filter((each) => each.exceeded).map(({ state }) => state);
+      return exceeded.length > 0 ? limited(exceeded) : allowed(counted.map(({ state }) => state));
     },
   };
+}
+
+function counter(limit: LimitConfig, redis: RedisConnection | null): Count {
+  const options = {
+    keyPrefix: 'weir:limit',
+    points: limit.requests,
+    duration: limit.window / 1000,
+  };
+  const memory = new RateLimiterMemory(options);
+  const alone: Count = (key) => memory.consume(key).catch(resultOf);
+  if (!redis) return alone;
+  const shared = new RateLimiterRedis({ ...options, storeClient: redis.client });
+  return (key) => redis.run(() => shared.consume(key).catch(resultOf)).catch(() => alone(key));
+}
+
+/** The library rejects with its result when a limit is exceeded. */
+function resultOf(error: unknown): RateLimiterRes {
+  if (error instanceof RateLimiterRes) return error;
+  throw error;
+}
+
+/** The subject is hashed: it may be long, and nobody need read it in Redis. */
+function keyOf({ name, per }: LimitConfig, subject: LimitSubject): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([per, subject[per]]))
+    .digest('base64url');
+  return `${name}:${hash}`;
+}
+
+function stateOf({ name, per, requests }: LimitConfig, remaining: number, resetMs: number): LimitState {
+  return { name, per, limit: requests, remaining, resetMs };
+}
+
+/** The caller must wait for the last of them to open again. */
+function limited(states: LimitState[]): LimitVerdict {
+  const state = states.reduce((last, each) => (each.resetMs > last.resetMs ? each : last));
+  return { kind: 'limited', state };
+}
+
+function allowed(states: LimitState[]): LimitVerdict {
+  const [nearest = null] = states.toSorted((a, b) => a.remaining / a.limit - b.remaining / b.limit);
+  return { kind: 'allowed', state: nearest };
 }

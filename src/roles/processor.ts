@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { createMemoryCache } from '../cache/memory.ts';
-import { createRedisCache } from '../cache/redis.ts';
+import { createCache } from '../cache/create.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
@@ -18,7 +17,6 @@ import type { Role } from './run.ts';
 /** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
 const streamTimeoutMs = 10_000;
 const shipTimeoutMs = 15_000;
-const cacheBytes = 256 * 1024 * 1024;
 
 /** `weir processor`: what Envoy asks about each call. */
 export const processor: Role = async ({ settings, log: parent, version, options }) => {
@@ -45,7 +43,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     cachePolicy: config.defaults.cache,
     identity,
     limits: createLimits(config.defaults.limits, redis),
-    cache: redis ? createRedisCache(redis, log) : createMemoryCache({ maxBytes: cacheBytes, now }),
+    cache: createCache(redis, { now, log }),
     reader,
     ledger,
     pricer: createPricer(),
