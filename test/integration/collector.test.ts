@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import type { Outcome } from '../../src/usage/record.ts';
+import { toAttributes } from '../../src/usage/span.ts';
 import { eventually, startCollector } from '../fixtures/collector.ts';
-import { ownPostgres } from '../fixtures/own-postgres.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 
-const postgres = await ownPostgres();
-const server = postgres.url;
-after(postgres.remove);
+const waitingForLock = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
 
 test('a record is kept as it was sent, and once, however often it comes', async (t) => {
-  const { export: send, post, rows } = await startCollector(t, server);
+  const { export: send, post, rows } = await startCollector(t);
   const record = usageRecord({
     user: 'quote " back\\slash, {comma} \u{1f600}',
     tags: { 'a "b"': 'c\\d', empty: '' },
@@ -49,7 +49,7 @@ test('a record is kept as it was sent, and once, however often it comes', async 
 });
 
 test('what was concluded from a journal gives way to how the call went, in any order', async (t) => {
-  const { export: send, rows } = await startCollector(t, server);
+  const { export: send, rows } = await startCollector(t);
   const cases: [first: Outcome, second: Outcome, kept: Outcome][] = [
     ['interrupted', 'completed', 'completed'],
     ['completed', 'interrupted', 'completed'],
@@ -77,7 +77,7 @@ test('what was concluded from a journal gives way to how the call went, in any o
 });
 
 test('a poisoned record costs itself only, and is kept with the reason', async (t) => {
-  const { export: send, post, rows } = await startCollector(t, server);
+  const { export: send, post, rows } = await startCollector(t);
   const good = Array.from({ length: 50 }, () => usageRecord());
   const bad = [
     usageRecord({ id: 'no-uuid' }),
@@ -114,7 +114,7 @@ test('a poisoned record costs itself only, and is kept with the reason', async (
 });
 
 test('what is not a usage record is taken and passed over', async (t) => {
-  const { export: send, rows, collector } = await startCollector(t, server);
+  const { export: send, rows, collector } = await startCollector(t);
   const foreign = JSON.stringify({
     resourceSpans: [
       {
@@ -135,7 +135,7 @@ test('what is not a usage record is taken and passed over', async (t) => {
       },
     ],
   });
-  const { post } = await startCollector(t, server);
+  const { post } = await startCollector(t);
   assert.equal((await post('/v1/traces', foreign, { 'content-type': 'application/json' })).status, 200);
   assert.deepEqual(await send('traces', Buffer.alloc(0)), {});
   assert.deepEqual(await rows('SELECT 1 FROM usage UNION ALL SELECT 1 FROM dead_letters'), []);
@@ -143,7 +143,7 @@ test('what is not a usage record is taken and passed over', async (t) => {
 });
 
 test('HTTP refuses what it cannot read, in the form of the request', async (t) => {
-  const { post, httpUrl, rows } = await startCollector(t, server);
+  const { post, httpUrl, rows } = await startCollector(t);
   const json = { 'content-type': 'application/json; charset=utf-8' };
   const body = traceRequest([usageRecord()]);
   const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
@@ -177,7 +177,7 @@ test('HTTP refuses what it cannot read, in the form of the request', async (t) =
 });
 
 test('gRPC refuses a gzip bomb and what is not OTLP', async (t) => {
-  const { grpcUrl, export: send } = await startCollector(t, server);
+  const { grpcUrl, export: send } = await startCollector(t);
   const gzip = 2;
   const client = new grpc.Client(grpcUrl.replace('http://', ''), grpc.credentials.createInsecure(), {
     'grpc.default_compression_algorithm': gzip,
@@ -200,7 +200,7 @@ test('gRPC refuses a gzip bomb and what is not OTLP', async (t) => {
 });
 
 test('when PostgreSQL does not keep up, senders are told to come again before memory grows', async (t) => {
-  const { lockUsage, export: send, post, rows } = await startCollector(t, server);
+  const { lockUsage, export: send, post, rows } = await startCollector(t);
   const lock = await lockUsage();
   const filler = 'x'.repeat(12 * 1024 * 1024);
   const bodies = Array.from({ length: 8 }, () => traceRequest([usageRecord()], { filler }));
@@ -224,7 +224,7 @@ test('when PostgreSQL does not keep up, senders are told to come again before me
 });
 
 test('a stop answers what was taken', async (t) => {
-  const { collector, lockUsage, export: send, rows } = await startCollector(t, server);
+  const { collector, lockUsage, export: send, rows } = await startCollector(t);
   const lock = await lockUsage();
   const sent = Promise.all([1, 2, 3].map(() => send('traces', traceRequest([usageRecord()]))));
   await eventually(async () => (await rows(waitingForLock)).length > 0 || undefined);
@@ -234,4 +234,30 @@ test('a stop answers what was taken', async (t) => {
   assert.equal((await rows('SELECT 1 FROM usage')).length, 3);
 });
 
-const waitingForLock = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+test('the exporters of the OpenTelemetry SDK can send to it', async (t) => {
+  const { grpcUrl, httpUrl, rows } = await startCollector(t);
+  const sender = new URL('../fixtures/otel-sender.ts', import.meta.url).pathname;
+  const ways = [
+    ['grpc', 'none'],
+    ['grpc', 'gzip'],
+    ['http/protobuf', 'none'],
+    ['http/protobuf', 'gzip'],
+    ['http/json', 'gzip'],
+  ];
+  for (const [protocol, compression] of ways) {
+    const record = usageRecord();
+    const env = {
+      ...process.env,
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+      OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+      OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+      OTEL_EXPORTER_OTLP_ENDPOINT: protocol === 'grpc' ? grpcUrl : httpUrl,
+    };
+    const args = [sender, JSON.stringify(toAttributes(record))];
+    const { stderr } = await promisify(execFile)(process.execPath, args, { env, timeout: 30_000 });
+    const found = await rows<{ model: string }>('SELECT model FROM usage WHERE id = $1', [record.id]);
+    assert.deepEqual(found, [{ model: record.model }], `${protocol}, ${compression}: ${stderr}`);
+  }
+});
