@@ -17,7 +17,7 @@ export interface ExportRequest {
 /** What an Export call is told. `taken`: in PostgreSQL, or nothing of weir's. */
 export type Answer = { kind: 'taken'; partial: PartialSuccess | null } | Refusal;
 
-/** Nothing was kept. With `retryAfterMs` the sender keeps it and comes again; without it never will be taken. */
+/** Nothing was kept. The sender is to come again after `retryAfterMs`; without, it need not. */
 export interface Refusal {
   kind: 'malformed' | 'busy' | 'unavailable';
   message: string;
@@ -76,7 +76,7 @@ export function createIngest(options: {
       const reason = refused[0] && refusals.get(refused[0]);
       if (reason === undefined) return { committed, answer: { kind: 'taken', partial: null } };
       counts.refused += refused.length;
-      log.warn({ count: refused.length }, 'records that are none went to dead_letters');
+      log.warn({ count: refused.length }, 'PostgreSQL refused records: they are in dead_letters');
       return { committed, answer: { kind: 'taken', partial: { rejected: refused.length, reason } } };
     } catch (error) {
       if (!away) log.error({ err: error }, 'the database takes no records: senders will come again');
@@ -85,11 +85,7 @@ export function createIngest(options: {
     }
   }
 
-  async function takeSpans(spans: Span[]): Promise<Answer> {
-    const ours = spans.flatMap((span): UsageSpan[] => {
-      const record = fromSpan(span);
-      return record ? [{ span, record }] : [];
-    });
+  async function takeSpans(spans: Span[], ours: UsageSpan[]): Promise<Answer> {
     const { committed, answer } = await commit(usage, ours);
     if (answer.kind === 'taken') counts.ignored += spans.length - ours.length;
     counts.usage += committed.length;
@@ -97,8 +93,7 @@ export function createIngest(options: {
     return answer;
   }
 
-  async function takeLogs(records: LogRecord[]): Promise<Answer> {
-    const ours = records.flatMap((record) => readWitness(record) ?? []);
+  async function takeLogs(records: LogRecord[], ours: Witness[]): Promise<Answer> {
     const { committed, answer } = await commit(witnesses, ours);
     if (answer.kind === 'taken') counts.ignored += records.length - ours.length;
     counts.witness += committed.length;
@@ -108,19 +103,19 @@ export function createIngest(options: {
   }
 
   const ingest: Ingest = async ({ signal, encoding, body }) => {
-    let take: () => Promise<Answer>;
     try {
       if (signal === 'traces') {
         const spans = encoding.decodeSpans(body);
-        take = () => takeSpans(spans);
-      } else {
-        const records = encoding.decodeLogs(body);
-        take = () => takeLogs(records);
+        return takeSpans(spans, spans.flatMap(readUsage));
       }
+      const records = encoding.decodeLogs(body);
+      return takeLogs(
+        records,
+        records.flatMap((record) => readWitness(record) ?? []),
+      );
     } catch (error) {
       return { kind: 'malformed', message: error instanceof Error ? error.message : 'not an OTLP request' };
     }
-    return take();
   };
 
   return {
@@ -131,4 +126,9 @@ export function createIngest(options: {
       await Promise.all([usage.drain(), witnesses.drain()]);
     },
   };
+}
+
+function readUsage(span: Span): UsageSpan[] {
+  const record = fromSpan(span);
+  return record ? [{ span, record }] : [];
 }

@@ -95,7 +95,7 @@ export function createOtlpHttp(options: {
 
 /** What a request's head asks for. */
 function accept(request: IncomingMessage): { signal: Signal; encoding: Encoding; gzip: boolean } {
-  const signal = signals[new URL(request.url ?? '/', 'http://collector').pathname];
+  const signal = signals[request.url?.split('?')[0] ?? ''];
   if (!signal) throw new HttpError(404, { code: code.notFound, message: 'there is /v1/traces and /v1/logs' });
   if (request.method !== 'POST') throw new HttpError(405, { code: code.unimplemented, message: 'POST only' });
   const encoding = encodingOf(request);
