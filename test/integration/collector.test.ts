@@ -93,8 +93,8 @@ test('a poisoned record costs itself only, and is kept with the reason', async (
   const nul = usageRecord({ user: 'a\0b', tags: { 'k\0': 'v\0' } });
   const body = traceRequest([...good.slice(0, 20), ...bad, nul, ...good.slice(20)]);
   const answer = await send('traces', body);
-  assert.equal(answer['partialSuccess'].rejectedSpans, String(bad.length));
-  assert.match(answer['partialSuccess'].errorMessage, /./);
+  assert.equal(answer.partialSuccess.rejectedSpans, String(bad.length));
+  assert.match(answer.partialSuccess.errorMessage, /./);
   const ids = await rows<{ id: string }>('SELECT id FROM usage');
   assert.deepEqual(new Set(ids.map(({ id }) => id)), new Set([...good, nul].map(({ id }) => id)));
   const [sanitized] = await rows('SELECT end_user, tags FROM usage WHERE id = $1', [nul.id]);
