@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { pino } from 'pino';
+import type { CachedAnswer } from '../../src/cache/cache.ts';
+import { createCache } from '../../src/cache/create.ts';
+import type { LimitConfig } from '../../src/config/schema.ts';
+import { createLimits } from '../../src/limits/create.ts';
+import type { Limits } from '../../src/limits/limits.ts';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
+import { noUsage } from '../../src/usage/record.ts';
+import { eventually } from '../fixtures/collector.ts';
+import { startRedis } from '../fixtures/redis.ts';
+
+const log = pino({ level: 'silent' });
+const key = 'a'.repeat(64);
+const perIp: LimitConfig = { name: 'per-ip', per: 'ip', requests: 3, window: 60_000 };
+const perOrganization: LimitConfig = { name: 'org', per: 'organization', requests: 5, window: 3_600_000 };
+
+function answer(body: string): CachedAnswer {
+  return {
+    status: 200,
+    contentType: 'text/event-stream; charset=utf-8',
+    body: Buffer.from(body),
+    storedAt: 1_790_000_000_000.25,
+    model: 'gpt-4o',
+    responseId: 'chatcmpl-1',
+    finishReason: 'stop',
+    usage: { ...noUsage, input: 10, output: 2 },
+    usageSource: 'provider',
+    costUsd: '0.0000001',
+  };
+}
+
+async function connect(t: TestContext, url: string | string[], logger = log): Promise<RedisConnection> {
+  const redis = connectRedis(url, logger);
+  t.after(() => redis.close());
+  if (redis.client.status !== 'ready') await once(redis.client, 'ready');
+  return redis;
+}
+
+function cacheOn(redis: RedisConnection) {
+  return createCache(redis, { now: Date.now, log });
+}
+
+/** How many of `times` requests are allowed. */
+async function allowed(limits: Limits, ip: string, times: number, organization = 'a'): Promise<number> {
+  let count = 0;
+  for (let i = 0; i < times; i++) {
+    if ((await limits.consume({ ip, organization })).kind === 'allowed') count++;
+  }
+  return count;
+}
+
+test('an answer is shared by all processors, and gone after its time', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const [one, other] = await Promise.all([connect(t, server.url), connect(t, server.url)]);
+  assert.equal(await cacheOn(other).get(key), null);
+  await cacheOn(one).set(key, answer('data: ü\n\n'), 60_000.7);
+  assert.deepEqual(await cacheOn(other).get(key), answer('data: ü\n\n'));
+  const ttl = await other.client.pttl(`weir:answer:${key}`);
+  assert(ttl > 50_000 && ttl <= 60_000);
+
+  await one.client.set(`weir:answer:${key}`, 'something else');
+  assert.equal(await cacheOn(other).get(key), null);
+});
+
+test('processors count together', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const processors = await Promise.all([1, 2, 3].map(() => connect(t, server.url)));
+  const limits = processors.map((each) => createLimits([{ ...perIp, requests: 50 }], each));
+  const counts = await Promise.all(limits.map((each) => allowed(each, '10.0.0.1', 40)));
+  assert.equal(
+    counts.reduce((sum, each) => sum + each),
+    50,
+  );
+  const [limit] = limits;
+  assert(limit);
+  const verdict = await limit.consume({ ip: '10.0.0.1', organization: 'a' });
+  assert.equal(verdict.kind, 'limited');
+  assert(verdict.state && verdict.state.resetMs > 50_000 && verdict.state.resetMs <= 60_000);
+});
+
+test('a refused client eats from the shared limit at most once for each processor', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const limits = createLimits([perIp, perOrganization], await connect(t, server.url));
+  assert.equal(await allowed(limits, '10.0.0.1', 100), 3);
+  assert.equal(await allowed(limits, '10.0.0.2', 100), 2);
+});
+
+test('a window that ends in Redis opens again', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const limits = createLimits([{ ...perIp, window: 1_000 }], await connect(t, server.url));
+  assert.equal(await allowed(limits, '10.0.0.1', 5), 3);
+  await eventually(async () => (await allowed(limits, '10.0.0.1', 1)) === 1 || undefined);
+});
+
+test('what one call asks is one round trip', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const writes: string[] = [];
+  const proxy = net.createServer((socket) => {
+    const upstream = net.connect(server.port, '127.0.0.1');
+    socket.on('data', (bytes) => writes.push(bytes.toString('latin1')));
+    socket.pipe(upstream).pipe(socket);
+    socket.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => socket.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.after(() => proxy.close());
+  const address = proxy.address();
+  assert(typeof address === 'object' && address);
+  const redis = await connect(t, `redis://127.0.0.1:${address.port}`);
+  const limits = createLimits([perIp, perOrganization], redis);
+  const cache = cacheOn(redis);
+  const ask = () => Promise.all([limits.consume({ ip: '1', organization: 'a' }), cache.get(key)]);
+
+  await ask();
+  writes.length = 0;
+  await ask();
+  assert.equal(writes.length, 1, writes.join('\n---\n'));
+  assert.match(writes[0] ?? '', /evalsha[\s\S]*evalsha[\s\S]*get/);
+});
+
+for (const [how, away] of [
+  ['killed', 'kill'],
+  ['that hangs', 'pause'],
+] as const) {
+  test(`a Redis ${how} costs next to nothing, and is used again when it is back`, async (t) => {
+    const server = await startRedis(t);
+    if (!server) return;
+    const lines: { msg: string; level: number }[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const redis = await connect(t, server.url, logger);
+    const limits = createLimits([perIp], redis);
+    const cache = cacheOn(redis);
+    await cache.set(key, answer('kept'), 60_000);
+    assert.equal(await allowed(limits, '10.0.0.1', 2), 2);
+
+    await server[away]();
+    const started = performance.now();
+    assert.equal(await cache.get(key), null);
+    await cache.set(key, answer('not kept'), 60_000);
+    assert.equal(await allowed(limits, '10.0.0.2', 10), 3, 'each process limits alone');
+    for (let i = 0; i < 1_000; i++) await cache.get(key);
+    const took = performance.now() - started;
+    assert(took < 700, `1,012 calls took ${took} ms`);
+    assert.deepEqual(
+      lines.map(({ level, msg }) => [level, msg]),
+      [[40, 'Redis is away: the cache misses, each process limits alone']],
+    );
+
+    if (away === 'kill') await server.start();
+    else server.resume();
+    await eventually(async () => {
+      await cache.set(key, answer('kept again'), 60_000);
+      return (await cache.get(key))?.body.toString() === 'kept again' || undefined;
+    });
+    const [counter] = await redis.client.keys('weir:limit:*');
+    const before = Number(counter === undefined ? 0 : await redis.client.get(counter));
+    await limits.consume({ ip: '10.0.0.1', organization: 'a' });
+    const [after] = await redis.client.keys('weir:limit:*');
+    assert.equal(Number(after && (await redis.client.get(after))), before + 1);
+    assert.equal(lines.at(-1)?.msg, 'Redis is back');
+  });
+}
+
+test('a process that starts while Redis is away goes on alone until it is there', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  await server.stop();
+  const redis = connectRedis(server.url, log);
+  t.after(() => redis.close());
+  const limits = createLimits([perIp], redis);
+  assert.equal(await allowed(limits, '10.0.0.1', 10), 3);
+  assert.equal(await cacheOn(redis).get(key), null);
+  await server.start();
+  await eventually(async () => redis.client.status === 'ready' || undefined);
+  await cacheOn(redis).set(key, answer('kept'), 60_000);
+  assert.equal((await cacheOn(redis).get(key))?.body.toString(), 'kept');
+});
+
+test('a connection that went silent is made anew', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const redis = await connect(t, server.url);
+  const closed = once(redis.client, 'close');
+  server.pause();
+  await assert.rejects(
+    redis.run(() => redis.client.get('x')),
+    /no answer within 50 ms/,
+  );
+  await closed;
+  server.resume();
+  await eventually(async () => redis.run(() => redis.client.set('x', 'y')).catch(() => undefined));
+});
+
+test('an error that Redis answers with does not take it for away', async (t) => {
+  const server = await startRedis(t, { args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] });
+  if (!server) return;
+  const lines: string[] = [];
+  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  const redis = await connect(t, server.url, logger);
+  for (let i = 0; i < 10; i++) await cacheOn(redis).set(key, answer('x'.repeat(1_000)), 60_000);
+  assert.equal(await redis.run(() => redis.client.ping()), 'PONG');
+  assert.deepEqual(lines, ['Redis refuses a command']);
+});
+
+test('closing is quick, whether Redis is there, gone or silent', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const there = await connect(t, server.url);
+  await there.close();
+  assert.equal(there.client.status, 'end');
+  const silent = await connect(t, server.url);
+  const gone = await connect(t, server.url);
+  server.pause();
+  const started = performance.now();
+  await silent.close();
+  assert(performance.now() - started < 3_000);
+  await server.kill();
+  await gone.close();
+  await eventually(async () => (gone.client.status === 'end' && silent.client.status === 'end') || undefined);
+});
+
+test('a Cluster with a password is used as one Redis is', async (t) => {
+  const server = await startRedis(t, { args: ['--cluster-enabled', 'yes', '--requirepass', 'p@ss'] });
+  if (!server) return;
+  const url = server.url.replace('//', '//:p%40ss@');
+  const node = await connect(t, url);
+  await node.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually(
+    async () => /cluster_state:ok/.test(String(await node.client.call('CLUSTER', 'INFO'))) || undefined,
+  );
+  const cluster = await connect(t, [url]);
+  const limits = createLimits([perIp, perOrganization], cluster);
+  assert.equal(await allowed(limits, '10.0.0.1', 10), 3);
+  await cacheOn(cluster).set(key, answer('kept'), 60_000);
+  assert.equal((await cacheOn(cluster).get(key))?.body.toString(), 'kept');
+  await cluster.close();
+});

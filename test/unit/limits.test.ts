@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import fc from 'fast-check';
+import type { LimitConfig } from '../../src/config/schema.ts';
+import { createLimits } from '../../src/limits/create.ts';
+
+const perIp: LimitConfig = { name: 'per-ip', per: 'ip', requests: 2, window: 60_000 };
+const perOrganization: LimitConfig = {
+  name: 'per-organization',
+  per: 'organization',
+  requests: 5,
+  window: 3_600_000,
+};
+
+beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_790_000_000_000 }));
+afterEach(() => mock.timers.reset());
+
+test('without limits everything is allowed', async () => {
+  assert.deepEqual(await createLimits([], null).consume({ ip: '::1', organization: 'a' }), {
+    kind: 'allowed',
+    state: null,
+  });
+});
+
+test('the state is that of the limit which is nearest to its end', async () => {
+  const limits = createLimits([perIp, perOrganization], null);
+  assert.deepEqual(await limits.consume({ ip: '1', organization: 'a' }), {
+    kind: 'allowed',
+    state: { name: 'per-ip', per: 'ip', limit: 2, remaining: 1, resetMs: 60_000 },
+  });
+  await limits.consume({ ip: '2', organization: 'a' });
+  await limits.consume({ ip: '3', organization: 'a' });
+  const { state } = await limits.consume({ ip: '4', organization: 'a' });
+  assert.equal(state?.name, 'per-organization');
+  assert.equal(state?.remaining, 1);
+});
+
+test('a refused request waits for the end of its window and eats from no other limit', async () => {
+  const limits = createLimits([perIp, perOrganization], null);
+  const loud = { ip: '1', organization: 'a' };
+  await limits.consume(loud);
+  await limits.consume(loud);
+  mock.timers.tick(20_000);
+  for (let i = 0; i < 100; i++) {
+    const verdict = await limits.consume(loud);
+    assert.equal(verdict.kind, 'limited');
+    assert.equal(verdict.state?.resetMs, 40_000);
+  }
+  const verdict = await limits.consume({ ip: '2', organization: 'a' });
+  assert.equal(verdict.kind, 'allowed');
+  for (let i = 0; i < 2; i++) await limits.consume({ ip: `3${i}`, organization: 'a' });
+  const last = await limits.consume({ ip: '4', organization: 'a' });
+  assert.equal(last.kind, 'limited');
+  assert.equal(last.state?.name, 'per-organization');
+  assert.equal((await limits.consume({ ip: '4', organization: 'b' })).kind, 'allowed');
+  mock.timers.tick(40_000);
+  assert.equal((await limits.consume({ ip: '1', organization: 'b' })).kind, 'allowed');
+});
+
+/** What fixed windows are: the plainest way to write them down. */
+function model(configs: LimitConfig[]) {
+  const windows = new Map<string, { count: number; ends: number }>();
+  return (subject: { ip: string; organization: string }, now: number): boolean => {
+    const open = configs.map((config) => {
+      const key = JSON.stringify([config.name, subject[config.per]]);
+      const window = windows.get(key);
+      if (window && window.ends > now) return { key, config, window };
+      return { key, config, window: { count: 0, ends: now + config.window } };
+    });
+    if (open.some(({ config, window }) => window.count >= config.requests)) return false;
+    for (const { key, window } of open) {
+      window.count++;
+      windows.set(key, window);
+    }
+    return true;
+  };
+}
+
+test('requests in any order at any time are allowed as fixed windows allow them', async () => {
+  const config = (name: string) =>
+    fc.record({
+      name: fc.constant(name),
+      per: fc.constantFrom('ip', 'organization'),
+      requests: fc.integer({ min: 1, max: 4 }),
+      window: fc.integer({ min: 1, max: 5 }).map((seconds) => seconds * 1000),
+    });
+  const step = fc.record({
+    ip: fc.constantFrom('10.0.0.1', '10.0.0.2'),
+    organization: fc.constantFrom('a', 'b'),
+    pause: fc.integer({ min: 0, max: 2_000 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.tuple(config('x'), config('y')),
+      fc.array(step, { maxLength: 60 }),
+      async (configs, steps) => {
+        const limits = createLimits(configs, null);
+        const expected = model(configs);
+        for (const { pause, ...subject } of steps) {
+          mock.timers.tick(pause);
+          const verdict = await limits.consume(subject);
+          assert.equal(verdict.kind === 'allowed', expected(subject, Date.now()));
+          assert(verdict.state);
+          assert(verdict.state.remaining >= 0 && verdict.state.remaining <= verdict.state.limit);
+          assert(verdict.state.resetMs > 0 && verdict.state.resetMs <= 5_000);
+        }
+      },
+    ),
+  );
+});
+
+test('an organization and an address of the same spelling are counted apart', async () => {
+  const limits = createLimits(
+    [
+      { ...perIp, requests: 1 },
+      { ...perOrganization, requests: 1 },
+    ],
+    null,
+  );
+  assert.equal((await limits.consume({ ip: 'x', organization: 'y' })).kind, 'allowed');
+  assert.equal((await limits.consume({ ip: 'y', organization: 'x' })).kind, 'allowed');
+});
