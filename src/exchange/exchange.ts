@@ -162,14 +162,22 @@ export class Exchange {
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     await observation.push(bytes, ended);
-    this.#ended ||= ended;
-    if (!ended || !this.#record || !this.#arrival) return null;
+    if (!ended) return null;
+    // Before the caller has the end of it: who asks again at once gets this answer.
+    this.#endReply(observation);
+    const cost = this.#record?.costUsd ?? null;
+    return observation.observe === 'whole' && cost !== null
+      ? { set: { 'x-weir-cost-usd': cost }, remove: [] }
+      : null;
+  }
+
+  /** The reply is whole: what it tells is written down, and it may be given again. */
+  #endReply(observation: Observation): void {
+    this.#ended = true;
+    if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival.provider.base_url, this.#services.pricer));
-    // Before the caller has the end of it: who asks again at once gets this answer.
     this.#keep(this.#record, observation);
-    if (observation.observe !== 'whole' || this.#record.costUsd === null) return null;
-    return { set: { 'x-weir-cost-usd': this.#record.costUsd }, remove: [] };
   }
 
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
@@ -177,6 +185,8 @@ export class Exchange {
     const forwarded = this.#forwarded;
     if (!forwarded || !this.#record) return;
     this.#forwarded = null;
+    // Some clients hang up as soon as they have read the last event: that is an end as well.
+    if (!this.#ended && this.#observation?.facts().complete) this.#endReply(this.#observation);
     const call = {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,

@@ -28,26 +28,17 @@ function accepts(host: string, port: number): Promise<boolean> {
   });
 }
 
-/**
- * Lets Envoy take no new connections and waits for the calls in flight, at most `timeoutMs`. Tells how
- * many are left, whenever it has looked.
- */
-export async function drainEnvoy(options: {
+/** Lets Envoy take no new connections and waits for the calls in flight, at most `timeoutMs`. */
+export async function drainEnvoy({
+  socket,
+  timeoutMs,
+}: {
   socket: string;
   timeoutMs: number;
-  onWaiting: (calls: number) => void;
 }): Promise<void> {
-  const { socket, timeoutMs, onWaiting } = options;
   await ask(socket, 'POST', '/drain_listeners');
   const deadline = Date.now() + timeoutMs;
-  for (
-    let calls = await activeCalls(socket);
-    calls > 0 && Date.now() < deadline;
-    calls = await activeCalls(socket)
-  ) {
-    onWaiting(calls);
-    await delay(pollMs);
-  }
+  while ((await activeCalls(socket)) > 0 && Date.now() < deadline) await delay(pollMs);
 }
 
 async function activeCalls(socket: string): Promise<number> {

@@ -22,6 +22,8 @@ import type { Role } from './run.ts';
 /** Calls in flight may take this long to end after Ctrl-C; a second Ctrl-C does not wait. */
 const drainTimeoutMs = 10 * 60_000;
 const readyTimeoutMs = 60_000;
+/** Envoy sends its access log every 200 ms (src/envoy/access-log.ts), and drops the rest when it ends. */
+const accessLogFlushMs = 300;
 
 type Listen = Config['listen'];
 
@@ -63,11 +65,10 @@ export const up: Role = async ({ settings, log: parent }) => {
     return {
       async stop() {
         process.stdout.write('weir: stopping; calls in flight may end (Ctrl-C again cuts them)\n');
-        await drainEnvoy({
-          socket: paths.sockets.admin,
-          timeoutMs: drainTimeoutMs,
-          onWaiting: () => {},
-        }).catch(() => {});
+        await drainEnvoy({ socket: paths.sockets.admin, timeoutMs: drainTimeoutMs }).catch((error: unknown) =>
+          log.warn({ err: error }, 'Envoy could not be drained'),
+        );
+        await delay(accessLogFlushMs);
         await supervisor.stop('envoy');
         await supervisor.stop(...processors);
         await supervisor.stopAll();
