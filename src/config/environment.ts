@@ -1,121 +1,94 @@
-import { z } from 'zod';
 import { nearest } from './errors.ts';
-import { elements, members, unwrap } from './introspect.ts';
-
-export type Environment = Record<string, string | undefined>;
-type Path = (string | number)[];
+import { members, type Schema, unwrap, values } from './introspect.ts';
+import { type Environment, fromText } from './text.ts';
 
 /** Variables that are no values of the config. */
 const processVariables = ['WEIR_CONFIG', 'WEIR_DATA', 'WEIR_SHARED'];
 
+/** What Kubernetes sets in every pod beside a service whose name begins with `weir`. */
+const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+interface Leaf {
+  path: string[];
+  schema: Schema;
+}
+
 /**
  * Puts `WEIR_<PATH>` variables (`WEIR_LISTEN_EGRESS`, `WEIR_PROVIDERS_OPENAI_API_KEY`) into the
- * document. Returns the paths that were set.
+ * document. Returns the name of the variable for each path that was set.
  */
 export function applyEnvironment(
   document: Record<string, unknown>,
   env: Environment,
-  schema: z.core.$ZodType,
+  schema: Schema,
   fail: (name: string, message: string) => void,
-): Set<string> {
-  const set = new Set<string>();
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith('WEIR_') || value === undefined) continue;
+): Map<string, string> {
+  const set = new Map<string, string>();
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('WEIR_') || text === undefined) continue;
     if (processVariables.includes(name) || name.startsWith('WEIR_TEST_')) continue;
     const leaf = findLeaf(schema, name.slice('WEIR_'.length).toLowerCase(), document);
     if (leaf) {
-      place(document, leaf.path, convert(value, leaf.schema));
-      set.add(leaf.path.join('.'));
-    } else {
-      const known = leafNames(schema).concat(processVariables);
+      place(document, leaf.path, fromText(text, leaf.schema));
+      set.set(leaf.path.join('.'), name);
+    } else if (!serviceLink.test(name)) {
+      const known = [...variables(schema, document), ...processVariables];
       const meant = nearest(name, known);
-      fail(name, `unknown variable${meant ? `; did you mean ${meant}?` : ''}`);
+      const below = known.filter((each) => each.startsWith(`${name}_`));
+      const hint = below.length > 0 ? `; there is ${below.join(', ')}` : meant && `; did you mean ${meant}?`;
+      fail(name, `unknown variable${hint ?? ''}`);
     }
   }
   return set;
 }
 
-interface Leaf {
-  path: string[];
-  schema: z.core.$ZodType;
+/** The names of what lies in an object or a record; those of a record are free. */
+function membersOf(schema: Schema, document: unknown): [string, Schema][] {
+  const shape = members(schema);
+  if (shape) return Object.entries(shape);
+  const value = values(schema);
+  return value ? Object.keys(Object(document)).map((name) => [name, value]) : [];
+}
+
+function isLeaf(schema: Schema): boolean {
+  return members(schema) === undefined && values(schema) === undefined;
 }
 
 /** Finds the value that `providers_openai_api_key` names: keys may hold underscores themselves. */
-function findLeaf(schema: z.core.$ZodType, rest: string, value: unknown): Leaf | undefined {
-  const shape = members(schema);
-  const any = isRecord(schema) ? elements(schema) : undefined;
+function findLeaf(schema: Schema, rest: string, document: unknown): Leaf | undefined {
+  const known = membersOf(schema, document);
+  const value = values(schema);
   const [first = ''] = rest.split('_');
-  const names = shape ? Object.keys(shape) : any ? [...Object.keys(Object(value)), first] : [];
-  for (const name of names) {
-    const member = shape?.[name] ?? any;
+  if (value && first !== '') known.push([first, value]);
+  for (const [name, member] of known) {
     const word = name.replaceAll('-', '_');
-    if (!member) continue;
-    if (rest === word && !members(member) && !isRecord(member))
-      return { path: [name], schema: unwrap(member) };
+    if (rest === word && isLeaf(member)) return { path: [name], schema: unwrap(member) };
     if (!rest.startsWith(`${word}_`)) continue;
-    const leaf = findLeaf(member, rest.slice(word.length + 1), Reflect.get(Object(value), name));
+    const leaf = findLeaf(member, rest.slice(word.length + 1), Reflect.get(Object(document), name));
     if (leaf) return { path: [name, ...leaf.path], schema: leaf.schema };
   }
   return undefined;
 }
 
-function isRecord(schema: z.core.$ZodType): boolean {
-  return unwrap(schema) instanceof z.ZodRecord;
-}
-
-function leafNames(schema: z.core.$ZodType, prefix = 'WEIR'): string[] {
-  const shape = members(schema);
-  if (!shape) return [prefix];
-  return Object.entries(shape).flatMap(([name, member]) =>
-    leafNames(member, `${prefix}_${name.toUpperCase()}`),
+/** The variables of all values that a schema and a document name. */
+export function variables(schema: Schema, document: unknown, prefix = 'WEIR'): string[] {
+  if (isLeaf(schema)) return [prefix];
+  return membersOf(schema, document).flatMap(([name, member]) =>
+    variables(member, Reflect.get(Object(document), name), `${prefix}_${word(name)}`),
   );
 }
 
-/** A variable is text; numbers and lists are written as text. */
-function convert(text: string, schema: z.core.$ZodType): unknown {
-  if (schema instanceof z.ZodNumber && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (schema instanceof z.ZodBoolean && /^(true|false)$/.test(text)) return text === 'true';
-  if (schema instanceof z.ZodArray)
-    return text === '' || text === '[]' ? [] : text.split(',').map((each) => each.trim());
-  if (schema instanceof z.ZodUnion && text.includes(',')) return text.split(',').map((each) => each.trim());
-  return text;
+function word(name: string): string {
+  return name.replaceAll('-', '_').toUpperCase();
 }
 
-function place(document: Record<string, unknown>, path: string[], value: unknown): void {
-  const [first, ...rest] = path;
-  if (first === undefined) return;
+function place(document: Record<string, unknown>, [first = '', ...rest]: string[], value: unknown): void {
   if (rest.length === 0) {
     document[first] = value;
     return;
   }
-  const next = document[first];
-  const below = typeof next === 'object' && next !== null && !Array.isArray(next) ? next : {};
+  const next = Object.hasOwn(document, first) ? document[first] : undefined;
+  const below = typeof next === 'object' && next !== null && !Array.isArray(next) ? { ...next } : {};
   document[first] = below;
-  place(below as Record<string, unknown>, rest, value);
-}
-
-/** Replaces `${NAME}` and `${NAME:-default}` in all texts of a document. */
-export function interpolate(
-  value: unknown,
-  env: Environment,
-  fail: (path: Path, message: string) => void,
-  path: Path = [],
-): unknown {
-  if (typeof value === 'string') {
-    return value.replace(
-      /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-      (_all, name: string, otherwise?: string) => {
-        const found = env[name];
-        if (found !== undefined && found !== '') return found;
-        if (otherwise !== undefined) return otherwise;
-        fail(path, `\${${name}} is not set in the environment; set it, or write \${${name}:-default}`);
-        return '';
-      },
-    );
-  }
-  if (Array.isArray(value)) return value.map((each, index) => interpolate(each, env, fail, [...path, index]));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, interpolate(each, env, fail, [...path, key])]),
-  );
+  place(below, rest, value);
 }

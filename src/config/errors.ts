@@ -1,9 +1,12 @@
 /** One thing that is wrong with the config, and what would be right. */
 export interface Problem {
-  /** `listen.egress`; empty for the document as a whole. */
-  path: string;
-  /** Line in the file, from 1; absent for what the environment says. */
+  /** The file, or `environment`. */
+  source: string;
+  /** From 1; absent for what is not in a file. */
   line?: number;
+  column?: number;
+  /** `listen.egress`, or the name of the variable; empty for a file as a whole. */
+  path: string;
   message: string;
 }
 
@@ -12,29 +15,26 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: Problem[];
 
-  constructor(source: string, problems: Problem[]) {
-    super(
-      problems
-        .map(
-          ({ path, line, message }) =>
-            `${source}${line ? `:${line}` : ''}: ${path ? `${path}: ` : ''}${message}`,
-        )
-        .join('\n'),
-    );
+  constructor(problems: Problem[]) {
+    super(problems.map(lineOf).join('\n'));
     this.problems = problems;
   }
 }
 
+function lineOf({ source, line, column, path, message }: Problem): string {
+  const place = [source, line, column].filter((part) => part !== undefined).join(':');
+  return [place, path, message].filter((part) => part !== '').join(': ');
+}
+
 /** The nearest of the right words, when it is near enough to be meant. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
-  const ranked = words
+  const [best] = words
     .map((each) => ({ each, far: distance(word.toLowerCase(), each.toLowerCase()) }))
     .sort((a, b) => a.far - b.far);
-  const [best] = ranked;
   return best && best.far <= Math.max(2, Math.floor(word.length / 3)) ? best.each : undefined;
 }
 
-/** Edits that turn one word into the other (Levenshtein), a swap of neighbours counting two. */
+/** Edits that turn one word into the other (Levenshtein); a swap of neighbours counts two. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

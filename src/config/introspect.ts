@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 
-type Schema = z.core.$ZodType;
+export type Schema = z.core.$ZodType;
+/** The way to a value in the document. */
+export type Path = (string | number)[];
 
 /** What a definition may hold, whatever its kind. */
 interface Def {
@@ -27,8 +29,29 @@ export function members(schema: Schema): Record<string, Schema> | undefined {
   return definition(unwrap(schema)).shape;
 }
 
-/** The schema of all values of a record, or of the elements of a list. */
+/** The schema of all values of a record, whose names are free. */
+export function values(schema: Schema): Schema | undefined {
+  return definition(unwrap(schema)).valueType;
+}
+
+/** The schema of the elements of a list. */
 export function elements(schema: Schema): Schema | undefined {
-  const { valueType, element } = definition(unwrap(schema));
-  return valueType ?? element;
+  return definition(unwrap(schema)).element;
+}
+
+/** The schema of what lies at a path. */
+export function schemaAt(schema: Schema, path: Path): Schema | undefined {
+  return path.reduce<Schema | undefined>(
+    (at, part) => at && (members(at)?.[part] ?? values(at) ?? elements(at)),
+    schema,
+  );
+}
+
+/** What lies at a path of a document. */
+export function valueAt(document: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, part) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, part) ? Reflect.get(at, part) : undefined,
+    document,
+  );
 }

@@ -9,7 +9,8 @@ const duration = z
   .transform((text) => {
     const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
     return Number(count) * units[unit as keyof typeof units];
-  });
+  })
+  .refine((ms) => ms <= 3650 * units.d, 'expected a duration of at most 3650d');
 
 /** `host:port`, an IPv6 host in brackets; port 0 asks the system for a free one. */
 const address = z
@@ -19,32 +20,47 @@ const address = z
     const colon = text.lastIndexOf(':');
     return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
   })
-  .refine(({ port }) => port <= 65_535, 'a port up to 65535');
+  .refine(({ port }) => port <= 65_535, 'expected a port up to 65535');
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes');
 
 const provider = z.strictObject({
-  /** The family of dialects this provider speaks. */
-  api: z.enum(['openai', 'anthropic', 'gemini', 'bedrock', 'cohere']),
-  /** What one would give the provider's SDK. */
-  base_url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')),
-  /** Put in at egress for callers who come with a weir key; empty: none. */
-  api_key: z.string().default(''),
-  /** PEM file of the roots that vouch for this provider, instead of the public ones. */
-  ca_file: z.string().optional(),
+  api: z
+    .enum(['openai', 'anthropic', 'gemini', 'bedrock', 'cohere'])
+    .describe('The family of dialects that the provider speaks.'),
+  base_url: z
+    .url({ protocol: /^https?$/, error: 'a URL such as https://api.example.com/v1' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .describe('What one would give the SDK of the provider.'),
+  api_key: z
+    .string()
+    .default('')
+    .describe('Put in for callers who come with a weir key; empty: callers bring their own.'),
+  ca_file: z
+    .string()
+    .optional()
+    .describe('PEM file of the roots that vouch for the provider, instead of the public ones.'),
 });
 
 const cache = z.strictObject({
-  /** `all` stores and answers, `off` does neither. */
-  mode: z.enum(['all', 'off']).default('all'),
-  ttl: duration.prefault('24h'),
+  mode: z
+    .enum(['all', 'off'])
+    .default('all')
+    .describe('`all` keeps answers and gives them, `off` does neither.'),
+  ttl: duration.prefault('24h').describe('How long an answer is kept.'),
 });
 
 const limit = z.strictObject({
-  name,
-  per: z.enum(['ip', 'organization']),
-  requests: z.int().positive(),
-  window: duration.refine((ms) => ms >= 1_000, 'a window of at least 1s'),
+  name: name.describe('How errors call the limit; each has its own.'),
+  per: z.enum(['ip', 'organization']).describe('What is counted apart.'),
+  requests: z.int().positive().describe('Requests allowed in a window.'),
+  // Redis counts in seconds; in memory a timer ends the window, and timers run 24 days at most.
+  window: duration
+    .refine(
+      (ms) => ms >= units.s && ms <= 24 * units.d && ms % units.s === 0,
+      'expected a window of whole seconds, from 1s to 24d',
+    )
+    .describe('Length of a window, which begins with its first request.'),
 });
 
 /** Known without being configured; what weir.yaml says of one of them is put on top. */
@@ -59,31 +75,65 @@ export const builtinProviders: Record<string, z.input<typeof provider>> = {
   groq: { api: 'openai', base_url: 'https://api.groq.com/openai/v1', api_key: '${GROQ_API_KEY:-}' },
 };
 
-/** The schema of weir.yaml; every key may be left out. Names: docs/configuration.md. */
+const postgresUrl = z
+  .string()
+  .regex(/^(embedded$|postgres(ql)?:\/\/.)/, 'embedded, or a URL such as postgres://user@host:5432/weir');
+
+const redisUrl = z.string().regex(/^rediss?:\/\/[^/]/, 'a URL such as redis://host:6379');
+
+/** The schema of weir.yaml; every key may be left out. Told to people in docs/configuration.md. */
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
-      egress: address.prefault('127.0.0.1:10000'),
-      api: address.prefault('127.0.0.1:8080'),
-      otlp_grpc: address.prefault('127.0.0.1:4317'),
-      otlp_http: address.prefault('127.0.0.1:4318'),
+      egress: address.prefault('127.0.0.1:10000').describe('Where applications send their LLM calls.'),
+      api: address.prefault('127.0.0.1:8080').describe('The API for people and programs.'),
+      otlp_grpc: address
+        .prefault('127.0.0.1:4317')
+        .describe('OpenTelemetry data to the collector, over gRPC.'),
+      otlp_http: address
+        .prefault('127.0.0.1:4318')
+        .describe('OpenTelemetry data to the collector, over HTTP.'),
     })
     .prefault({}),
-  postgres: z.strictObject({ url: z.string().default('embedded') }).prefault({}),
+  postgres: z
+    .strictObject({
+      url: postgresUrl
+        .default('embedded')
+        .describe('`embedded`: a PostgreSQL of its own in the data directory; else `postgres://…`.'),
+    })
+    .prefault({}),
   redis: z
-    .strictObject({ url: z.union([z.string(), z.array(z.string()).min(1)]).default('memory') })
+    .strictObject({
+      url: z
+        .union([z.literal('memory'), redisUrl, z.array(redisUrl).min(1)], {
+          error: 'expected memory, a URL such as redis://host:6379, or a list of URLs (nodes of a Cluster)',
+        })
+        .default('memory')
+        .describe(
+          '`memory`: the process keeps answers and counts by itself; else `redis://…`, `rediss://…`, or a list of nodes of one Cluster, which all take the credentials of the first.',
+        ),
+    })
     .prefault({}),
   processor: z
     .strictObject({
-      workers: z.int().min(1).max(64).default(1),
-      on_failure: z.enum(['auto', 'open', 'closed']).default('auto'),
+      workers: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe('Number of processor processes; more than one needs Redis.'),
+      on_failure: z
+        .enum(['auto', 'open', 'closed'])
+        .default('auto')
+        .describe(
+          'While no processor answers: `auto` and `open` let calls with the application’s own key go on unseen, `closed` refuses them. Calls with a weir key are always refused.',
+        ),
     })
     .prefault({}),
   providers: z.record(name, provider).prefault(builtinProviders),
   defaults: z
     .strictObject({
       cache: cache.prefault({}),
-      /** `[]` turns limits off. */
       limits: z
         .array(limit)
         .refine(
@@ -93,11 +143,17 @@ export const configSchema = z.strictObject({
         .prefault([
           { name: 'per-ip', per: 'ip', requests: 100, window: '1m' },
           { name: 'per-organization', per: 'organization', requests: 1000, window: '1h' },
-        ]),
+        ])
+        .describe('Each call counts against all of them; `[]` turns limits off.'),
     })
     .prefault({}),
   log: z
-    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('The least that is logged; at `info` one line a call.'),
+    })
     .prefault({}),
 });
 

@@ -43,5 +43,3 @@ export interface ResponsePlan {
   observe: 'nothing' | 'chunks' | 'whole';
   edit: HeaderEdit;
 }
-
-export const noEdit: HeaderEdit = { set: {}, remove: [] };

@@ -28,6 +28,8 @@ export function readVersion(): string {
  * supervisor; a second signal does not wait any longer.
  */
 export async function run(role: Role, options: Record<string, string>): Promise<void> {
+  // Who read the output has gone (`weir up | head`): no reason to end.
+  process.stdout.on('error', () => {});
   try {
     const settings = readSettings(options);
     const log = pino({

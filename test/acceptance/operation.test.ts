@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import OpenAI from 'openai';
@@ -14,42 +15,36 @@ const clientOf = (weir: TestWeir, headers: Record<string, string> = {}) =>
 
 test('Ctrl-C lets calls in flight end, and their usage is in the database; the next start goes on from there', async (t) => {
   const provider = await startProvider();
-  t.after(() => provider.stop());
+  const dataDir = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  t.after(async () => {
+    await provider.stop();
+    rmSync(dataDir, { recursive: true });
+  });
   const config = { providers: { openai: { base_url: `${provider.url}/v1`, api_key: 'k' } } };
-  const first = await startWeir({ config });
+  const first = await startWeir({ config, dataDir });
   const stream = await clientOf(first, { 'x-mock-gap-ms': '60' }).chat.completions.create({
     ...question('slow'),
     stream: true,
   });
-  const keep = first.dataDir;
-  const [chunks] = await Promise.all([
-    (async () => {
-      const seen: OpenAI.ChatCompletionChunk[] = [];
-      for await (const chunk of stream) seen.push(chunk);
-      return seen;
-    })(),
-    stopKeeping(first),
-  ]);
+  const read = async () => {
+    const seen: OpenAI.ChatCompletionChunk[] = [];
+    for await (const chunk of stream) seen.push(chunk);
+    return seen;
+  };
+  const [chunks] = await Promise.all([read(), first.stop()]);
   assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'stop');
 
-  const second = await startWeir({ config, dataDir: keep });
+  const second = await startWeir({ config, dataDir });
   assert.equal(second.callKey, first.callKey);
   const [row] = await second.exchanges(1);
   assert.equal(row.outcome, 'completed');
-  assert.equal(statSync(join(keep, 'keys.json')).mode & 0o777, 0o600);
+  assert.equal(statSync(join(dataDir, 'keys.json')).mode & 0o777, 0o600);
   await second.stop();
-  rmSync(keep, { recursive: true });
 });
 
-/** Stops a weir but keeps its data directory. */
-async function stopKeeping(weir: TestWeir): Promise<void> {
-  process.kill(weir.pid, 'SIGINT');
-  while (isRunning(weir.pid)) await new Promise((resolve) => setImmediate(resolve));
-}
-
+/** A process that has ended and that nobody has waited for yet counts as gone. */
 function isRunning(pid: number): boolean {
   try {
-    // A child that has ended and was not waited for yet counts as gone.
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
@@ -118,8 +113,8 @@ test('a taken port and a bad config are one clear line', async (t) => {
   await new Promise((resolve) => server.once('listening', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  const data = join(process.cwd(), `.weir-test-${process.pid}`);
-  t.after(() => rmSync(data, { recursive: true, force: true }));
+  const data = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  t.after(() => rmSync(data, { recursive: true }));
   const taken = await runWeir(['up', '--data', data], { WEIR_LISTEN_EGRESS: `127.0.0.1:${port}` });
   assert.equal(taken.code, 1);
   assert.equal(
@@ -128,7 +123,7 @@ test('a taken port and a bad config are one clear line', async (t) => {
   );
   const bad = await runWeir(['up', '--data', data], { WEIR_PROCESSOR_WORKERS: 'many' });
   assert.equal(bad.code, 2);
-  assert.equal(bad.output, 'weir: config: processor.workers: expected number, found "many"\n');
+  assert.equal(bad.output, 'weir: environment: WEIR_PROCESSOR_WORKERS: expected a number, found "many"\n');
   const unknown = await runWeir(['up', '--dat', data]);
   assert.match(unknown.output, /unknown option '--dat'\n\(Did you mean --data\?\)/);
 });

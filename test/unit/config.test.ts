@@ -75,12 +75,12 @@ const broken: [name: string, yaml: string, expected: RegExp, env?: Record<string
   [
     'a wrong word',
     'defaults: { cache: { mode: sometimes } }',
-    /^weir\.yaml:1: defaults\.cache\.mode: "sometimes" is not one of all, off$/,
+    /^weir\.yaml:1: defaults\.cache\.mode: found "sometimes"; expected one of all, off$/,
   ],
   [
     'a wrong type',
     'processor: { workers: many }',
-    /^weir\.yaml:1: processor\.workers: expected number, found "many"$/,
+    /^weir\.yaml:1: processor\.workers: expected a number, found "many"$/,
   ],
   [
     'a limit of zero',
@@ -92,7 +92,7 @@ const broken: [name: string, yaml: string, expected: RegExp, env?: Record<string
     'defaults: { limits: [{ name: a, per: ip, requests: 1, window: 1m }, { name: a, per: ip, requests: 1, window: 1m }] }',
     /every limit needs its own name/,
   ],
-  ['broken YAML', 'listen: {', /^weir\.yaml:1: /],
+  ['broken YAML', 'listen: {', /^weir\.yaml:1:10: /],
   ['a list instead of keys', '- a', /^weir\.yaml:1: expected keys and values/],
   [
     'a variable that is not set',
@@ -102,12 +102,23 @@ const broken: [name: string, yaml: string, expected: RegExp, env?: Record<string
   [
     'a database of another kind',
     'postgres: { url: "mysql://x" }',
-    /^weir\.yaml:1: postgres\.url: expected embedded or postgres/,
+    /^weir\.yaml:1: postgres\.url: expected embedded, or a URL such as postgres:\/\//,
   ],
   [
     'several processors without Redis',
     'processor: { workers: 2 }',
     /^weir\.yaml:1: processor\.workers: more than one processor needs redis\.url/,
+  ],
+  [
+    'a variable of the wrong type',
+    '',
+    /^environment: WEIR_PROCESSOR_WORKERS: expected a number, found "many"$/,
+    { WEIR_PROCESSOR_WORKERS: 'many' },
+  ],
+  [
+    'an address given twice',
+    'listen: { egress: "127.0.0.1:1", api: "127.0.0.1:1" }',
+    /^weir\.yaml:1: listen\.api: the address is that of listen\.egress/,
   ],
   [
     'an unknown variable',

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { elements, members, type Schema, values } from '../../src/config/introspect.ts';
+import { configSchema } from '../../src/config/schema.ts';
+
+const file = new URL('../../docs/configuration.md', import.meta.url);
+const begin = '<!-- keys: written by `npm run docs` -->';
+
+/** What weir.yaml may hold, a row a key. */
+function rows(schema: Schema, path: string, fallback: unknown): string[] {
+  const shape = members(schema);
+  if (shape) {
+    return Object.entries(shape).flatMap(([name, member]) =>
+      rows(member, path === '' ? name : `${path}.${name}`, fallbackOf(member)),
+    );
+  }
+  const each = values(schema);
+  if (each) return rows(each, `${path}.<name>`, undefined);
+  const element = elements(schema);
+  const own = `| \`${path}\` | ${show(fallback)} | ${descriptionOf(schema)} |`;
+  return element && members(element) ? [own, ...rows(element, `${path}[]`, undefined)] : [own];
+}
+
+function descriptionOf(schema: Schema): string {
+  const { innerType, in: input } = schema._zod.def as { innerType?: Schema; in?: Schema };
+  const own = z.globalRegistry.get(schema)?.description;
+  const below = innerType ?? input;
+  return own ?? (below ? descriptionOf(below) : '');
+}
+
+function fallbackOf(schema: Schema): unknown {
+  return Reflect.get(schema._zod.def, 'defaultValue');
+}
+
+function show(value: unknown): string {
+  return value === undefined
+    ? ''
+    : `\`${typeof value === 'string' ? value || "''" : JSON.stringify(value)}\``;
+}
+
+test('docs/configuration.md tells each key of the schema', () => {
+  const table = ['| key | default | meaning |', '|---|---|---|', ...rows(configSchema, '', undefined)];
+  const [prose = ''] = readFileSync(file, 'utf8').split(begin);
+  const expected = `${prose}${begin}\n\n${table.join('\n')}\n`;
+  // `npm run docs` brings the page up to date.
+  if (process.env.WEIR_TEST_WRITE_DOCS) writeFileSync(file, expected);
+  assert.equal(readFileSync(file, 'utf8'), expected);
+  assert.deepEqual(
+    table.filter((row) => row.endsWith('|  |')),
+    [],
+    'each key is described',
+  );
+});
