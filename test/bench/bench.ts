@@ -18,7 +18,7 @@ import { startWeir } from '../fixtures/weir.ts';
 import type { LoadResult, Plan } from './load.ts';
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const seconds = Number(process.env.WEIR_TEST_BENCH_SECONDS ?? 4);
+const seconds = Number(process.env.WEIR_TEST_BENCH_SECONDS ?? 3);
 const children: ChildProcess[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'weir-bench-'));
 
