@@ -2,6 +2,7 @@ import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
 import type { Headers, RequestHead } from './messages.ts';
+import { readTags } from './tags.ts';
 
 /** The record of an exchange as far as its head tells; it would be `interrupted` if it stopped here. */
 export function draftRecord(call: {
@@ -21,7 +22,7 @@ export function draftRecord(call: {
     organization: arrival.caller.organization,
     apiKey: arrival.caller.apiKey,
     user: head.headers.get('x-weir-user') ?? null,
-    tags: {},
+    tags: readTags(head.headers.get('x-weir-tags')),
     provider: arrival.target.provider,
     serverAddress: new URL(arrival.provider.base_url).hostname,
     dialect: arrival.dialect?.name ?? null,

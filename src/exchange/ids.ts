@@ -1,4 +1,17 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+
+/** Random bytes are drawn for many ids at once: a draw costs more than an id. */
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
+function randomBytes(count: number): Buffer {
+  if (used + count > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += count;
+  return Buffer.from(pool.subarray(used - count, used));
+}
 
 /** A UUIDv7 (RFC 9562): its order is the order of time. `ms` is epoch milliseconds. */
 export function uuidv7(ms: number): string {

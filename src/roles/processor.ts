@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { createCache } from '../cache/create.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
 import { createExtProcServer } from '../extproc/server.ts';
+import { createFingerprint } from '../identity/fingerprint.ts';
 import { createIdentity } from '../identity/snapshot.ts';
 import { readHashKey } from '../identity/store.ts';
 import { createLimits } from '../limits/create.ts';
@@ -48,7 +48,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     ledger,
     pricer: createPricer(),
     counter,
-    fingerprint: (credential) => createHmac('sha256', hashKey).update(credential).digest('hex').slice(0, 32),
+    fingerprint: createFingerprint(hashKey),
     now,
     log,
   });

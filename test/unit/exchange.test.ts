@@ -98,15 +98,16 @@ const errorBody = (answer: Answer) =>
 test('a call with a weir key goes on with the key of the house, and its record is exact', async () => {
   const weir = house();
   const exchange = weir.start(
-    post({ 'x-weir-user': 'ann', 'x-weir-secret': 'x', 'accept-encoding': 'gzip' }),
+    post({ 'x-weir-user': 'ann', 'x-weir-tags': 'team=search', 'accept-encoding': 'gzip' }),
   );
   assert.equal((await exchange.head()).kind, 'read');
   const decision = await exchange.body(request);
   assert(decision.kind === 'forward');
   assert.equal(decision.edit.set.authorization, 'Bearer sk-of-the-house');
-  assert.deepEqual(decision.edit.remove.sort(), ['accept-encoding', 'x-weir-secret', 'x-weir-user']);
+  assert.deepEqual(decision.edit.remove.sort(), ['accept-encoding', 'x-weir-tags', 'x-weir-user']);
   assert.equal(weir.opened[0]?.outcome, 'interrupted');
   assert.equal(weir.opened[0]?.requestedModel, 'gpt-4o');
+  assert.deepEqual(weir.opened[0]?.tags, { team: 'search' });
 
   weir.tick(50);
   assert.equal(exchange.responseHead(replyHead('application/json')).observe, 'whole');
