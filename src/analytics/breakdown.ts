@@ -20,6 +20,7 @@ export interface BreakdownRow {
   input_tokens: number;
   output_tokens: number;
   cost_usd: string | null;
+  tool_usd: string | null;
   saved_usd: string | null;
   /** Calls with usage whose price is not known. */
   unpriced: number;
@@ -34,6 +35,7 @@ const sums = `
   coalesce(sum(input_tokens) FILTER (WHERE cache <> 'hit'), 0)::bigint AS input_tokens,
   coalesce(sum(output_tokens) FILTER (WHERE cache <> 'hit'), 0)::bigint AS output_tokens,
   trim_scale(sum(cost_usd))::text AS cost_usd,
+  trim_scale(sum(tool_usd))::text AS tool_usd,
   trim_scale(sum(saved_usd))::text AS saved_usd,
   count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL) AS unpriced,
   percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,

@@ -23,16 +23,22 @@ export interface ExchangeRow {
   cache_write_tokens: number | null;
   reasoning_tokens: number | null;
   cost_usd: string | null;
+  list_usd: string | null;
+  cost_upper_usd: string | null;
+  tool_usd: string | null;
+  reported_usd: string | null;
+  cost_disputed: boolean | null;
   saved_usd: string | null;
   duration_ms: number;
   first_chunk_ms: number | null;
   attempts: number;
 }
 
+const money = (name: string) => `trim_scale(${name})::text AS ${name}`;
 const columns = `id, started_at, organization, end_user AS "user", NULL::text AS workload, provider, operation,
   requested_model, model, outcome, status, error_code, cache, usage_source, input_tokens, output_tokens,
-  cache_read_tokens, cache_write_tokens, reasoning_tokens, trim_scale(cost_usd)::text AS cost_usd,
-  trim_scale(saved_usd)::text AS saved_usd, duration_ms, first_chunk_ms, attempts`;
+  cache_read_tokens, cache_write_tokens, reasoning_tokens, ${money('cost_usd')}, ${money('list_usd')},
+  ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, duration_ms, first_chunk_ms, attempts`;
 
 export interface ExchangeFilter {
   provider?: string | undefined;

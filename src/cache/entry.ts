@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { usageNames } from '../dialects/usage.ts';
 import type { CachedAnswer } from './cache.ts';
 
-const count = z.number().nullable();
 const head = z.object({
   status: z.int(),
   contentType: z.string(),
@@ -9,22 +9,13 @@ const head = z.object({
   model: z.string().nullable(),
   responseId: z.string().nullable(),
   finishReason: z.string().nullable(),
-  usage: z.object({
-    input: count,
-    output: count,
-    cacheRead: count,
-    cacheWrite: count,
-    reasoning: count,
-    inputAudio: count,
-    outputAudio: count,
-    cacheReadAudio: count,
-  }),
+  usage: z.record(z.enum(usageNames), z.number().nullable()),
   usageSource: z.enum(['provider', 'counted', 'estimated']).nullable(),
   costUsd: z.string().nullable(),
 });
 
 /** Changes with the form: an entry of another form is a miss. */
-const version = 1;
+const version = 2;
 
 /** An answer as Redis keeps it: version, length of the head, head in JSON, body as it is. */
 export function encodeEntry({ body, ...rest }: CachedAnswer): Buffer {

@@ -54,6 +54,7 @@ export function storableJson(value: object): string {
 function clean(value: unknown): unknown {
   if (typeof value === 'string') return storable(value.toWellFormed());
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(clean);
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [clean(key), clean(member)]));
 }
 

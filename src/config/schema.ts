@@ -36,6 +36,17 @@ const provider = z.strictObject({
     .string()
     .default('')
     .describe('Put in for callers who come with a weir key; empty: callers bring their own.'),
+  key_header: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'a header name in lower case')
+    .optional()
+    .describe('The header that the key is put into; default: that of the family, `api-key` with Azure.'),
+  ask_usage: z
+    .boolean()
+    .optional()
+    .describe(
+      'Streams in OpenAI’s form tell their usage only when asked: weir asks, and takes it out of the stream again. Default: yes, save with providers that tell it unasked or refuse the question.',
+    ),
   ca_file: z
     .string()
     .optional()
@@ -61,6 +72,50 @@ const limit = z.strictObject({
       'expected a window of whole seconds, from 1s to 24d',
     )
     .describe('Length of a window, which begins with its first request.'),
+});
+
+/** A price in USD as decimal text: a number of YAML would be a binary float. */
+const usd = z
+  .union([z.string(), z.number().transform((value) => value.toFixed(12).replace(/\.?0+$/, ''))])
+  .refine((text) => /^\d+(\.\d{1,12})?$/.test(text), 'expected a price such as 2.50');
+
+const day = z.iso.date('a date such as 2026-01-31');
+
+const model = z.strictObject({
+  provider: name.optional().describe('Only with this provider; default: with all.'),
+  price: z
+    .partialRecord(
+      z.enum([
+        'input_mtok',
+        'output_mtok',
+        'cache_read_mtok',
+        'cache_write_mtok',
+        'cache_write_1h_mtok',
+        'input_audio_mtok',
+        'output_audio_mtok',
+        'output_image_mtok',
+        'requests_kcount',
+        'web_searches_kcount',
+      ]),
+      usd,
+    )
+    .optional()
+    .describe('USD for a million tokens (`…_mtok`) or a thousand uses (`…_kcount`), in place of the list.'),
+  context_window: z.int().positive().optional().describe('Tokens of prompt and answer together.'),
+});
+
+const agreement = z.strictObject({
+  name: name.describe('How the ledger calls it.'),
+  percent: z
+    .number()
+    .min(-100)
+    .max(1000)
+    .describe('What is put on the list price, or with a minus taken off.'),
+  provider: name.optional().describe('Only with this provider.'),
+  model: z.string().optional().describe('Only for this model, as the provider names it.'),
+  credential: z.string().optional().describe('Only for calls that this key of the provider pays.'),
+  from: day.optional().describe('From this day on, in UTC.'),
+  until: day.optional().describe('Before this day, in UTC.'),
 });
 
 /** Known without being configured; what weir.yaml says of one of them is put on top. */
@@ -131,6 +186,11 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   providers: z.record(name, provider).prefault(builtinProviders),
+  models: z.record(z.string().min(1), model).prefault({}),
+  price_agreements: z
+    .array(agreement)
+    .prefault([])
+    .describe('Discounts and surcharges on the list price; all that apply are multiplied.'),
   defaults: z
     .strictObject({
       cache: cache.prefault({}),

@@ -1,4 +1,5 @@
-import type { TokenUsage } from './usage.ts';
+import type { ProviderConfig } from '../config/schema.ts';
+import type { TokenUsage, UsagePart } from './usage.ts';
 
 /** What weir needs to know of a request. Plain data: it crosses from a worker thread. */
 export interface RequestFacts {
@@ -10,6 +11,10 @@ export interface RequestFacts {
   reasoningEffort: string | null;
   /** SHA-256 in hex of the canonical request: equal for requests that ask the same. */
   hash: string;
+  /** An answer to it can be given again: it neither begins nor continues anything at the provider. */
+  repeatable: boolean;
+  /** A stream that would tell its usage if it were asked to, and is not. */
+  hidesUsage: boolean;
 }
 
 /** What weir needs to know of a reply, plain or streamed. */
@@ -20,9 +25,19 @@ export interface ReplyFacts {
   finishReason: string | null;
   /** null: the provider told no numbers. */
   usage: TokenUsage | null;
+  /** The usage by model, where an answer is billed in parts; else empty. */
+  parts: UsagePart[];
+  /** Uses of the provider's own tools that are billed apart, by the price table's names. */
+  tools: Record<string, number>;
   serviceTier: string | null;
+  /** What else the price depends on: `speed`, `inference_geo`, `traffic_type`. */
+  terms: Record<string, string>;
+  /** What the provider says it cost, in USD. */
+  reportedUsd: string | null;
   /** The provider's error type or code, from an error body or an error amid a stream. */
   error: string | null;
+  /** The answer is made later; its numbers come with a later read of it. */
+  pending: boolean;
   /** A whole, good answer: may be kept and given again. */
   complete: boolean;
   /** What the caller could read of it; counted where the provider told no numbers. Bounded. */
@@ -35,6 +50,14 @@ export interface PromptText {
   overhead: number;
 }
 
+/** The head of a reply, as plain data. */
+export interface ReplyHead {
+  status: number;
+  /** In lower case, `''` when there is none. */
+  contentType: string;
+  headers: ReadonlyMap<string, string>;
+}
+
 /** Reads a reply as it comes: chunks split anywhere. Memory is bounded whatever the length. */
 export interface StreamObserver {
   push(chunk: Uint8Array): void;
@@ -42,18 +65,33 @@ export interface StreamObserver {
   facts(): ReplyFacts;
 }
 
-/** One wire form. All members are pure. */
+/** Takes out of a stream what weir asked for and the caller did not; may hold back a part of an event. */
+export interface StreamFilter {
+  /** What the caller gets for this chunk. */
+  push(chunk: Buffer, ended: boolean): Buffer;
+}
+
+/** One wire form. All members are pure; `endpoint` is a path as in Target. */
 export interface Dialect {
   name: string;
   /** OpenTelemetry's gen_ai.operation.name. */
   operation: string;
+  /** In whose form errors are told. */
+  errors: ProviderConfig['api'];
+  /** A reply to a request without a body: a read of an answer that was made before. */
+  later?: boolean;
+  /** The request is signed as it is, or cannot be given an answer of another request. */
+  untouchable?: boolean;
   /** null: the body is not a JSON object. */
-  readRequest(body: Uint8Array): RequestFacts | null;
+  readRequest(body: Uint8Array, endpoint: string): RequestFacts | null;
   /** What is counted of a request whose provider told no numbers. */
   readPrompt(body: Uint8Array): PromptText;
   /** A body that cannot be read gives facts without content. */
-  readReply(body: Uint8Array, status: number): ReplyFacts;
-  observeStream(): StreamObserver;
+  readReply(body: Uint8Array, head: ReplyHead): ReplyFacts;
+  /** null: the reply is no stream, it is read whole. */
+  observeStream(head: ReplyHead, endpoint: string): StreamObserver | null;
+  /** The request with its stream telling usage, and what takes that out of the stream again. */
+  askUsage?(body: Buffer): { body: Buffer; filter: () => StreamFilter };
 }
 
 export const noFacts: ReplyFacts = {
@@ -61,8 +99,15 @@ export const noFacts: ReplyFacts = {
   responseId: null,
   finishReason: null,
   usage: null,
+  parts: [],
+  tools: {},
   serviceTier: null,
+  terms: {},
+  reportedUsd: null,
   error: null,
+  pending: false,
   complete: false,
   text: [],
 };
+
+export const isEventStream = ({ contentType }: ReplyHead) => /^\s*text\/event-stream/.test(contentType);

@@ -1,26 +1,45 @@
 /**
- * Tokens of one exchange in normal form: `input` includes cached reads and writes, `output` includes
- * reasoning; the other members are parts of those two. null: the provider did not tell.
+ * The counts of one exchange in normal form. `input` includes cached reads and writes, `output` includes
+ * reasoning; the others are parts of those two: `cacheWrite5m` and `cacheWrite1h` of `cacheWrite`,
+ * `cacheReadAudio` and its like of `cacheRead`; `inputTool` is prompt that the provider's own tools made.
  */
-export interface TokenUsage {
-  input: number | null;
-  output: number | null;
-  cacheRead: number | null;
-  cacheWrite: number | null;
-  reasoning: number | null;
-  inputAudio: number | null;
-  outputAudio: number | null;
-  /** Cached reads among the audio input. */
-  cacheReadAudio: number | null;
+export const usageNames = [
+  'input',
+  'output',
+  'cacheRead',
+  'cacheWrite',
+  'cacheWrite5m',
+  'cacheWrite1h',
+  'reasoning',
+  'inputAudio',
+  'inputImage',
+  'inputVideo',
+  'inputTool',
+  'outputAudio',
+  'outputImage',
+  'cacheReadAudio',
+  'cacheReadImage',
+  'cacheReadVideo',
+] as const;
+
+/** Tokens; null: the provider did not tell. */
+export type TokenUsage = Record<(typeof usageNames)[number], number | null>;
+
+export const noUsage = Object.fromEntries(usageNames.map((name) => [name, null])) as TokenUsage;
+
+/** What one answer was billed for at the price of one model. */
+export interface UsagePart {
+  /** null: the model of the answer. */
+  model: string | null;
+  usage: TokenUsage;
 }
 
-export const noUsage: TokenUsage = {
-  input: null,
-  output: null,
-  cacheRead: null,
-  cacheWrite: null,
-  reasoning: null,
-  inputAudio: null,
-  outputAudio: null,
-  cacheReadAudio: null,
-};
+/** The sum of counts; a part that nobody told stays null. */
+export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
+  const sums = usageNames.map((name) => [name, plus(a[name], b[name])]);
+  return Object.fromEntries(sums) as TokenUsage;
+}
+
+function plus(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : a + b;
+}

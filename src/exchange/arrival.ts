@@ -58,8 +58,9 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
     );
   }
 
-  const upgrade = head.headers.has('upgrade');
-  const dialect = head.ended || upgrade ? undefined : findDialect(api, head.method, target.endpoint);
+  const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
+  // Without a body there is nothing to read, but for a later read of an answer.
+  const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
   const own = found.kind === 'weir' ? found.keepsOwn : found.kind === 'own' ? found.value : null;
   const outgoing = { ...target, path: withoutWeirKey(target.path) };
   return {
@@ -75,7 +76,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
         head,
         target: outgoing,
         putIn: putIn ? provider : null,
-        inspected: dialect !== undefined,
+        inspected: dialect !== undefined && !dialect.untouchable,
       }),
     },
   };

@@ -1,3 +1,4 @@
+import { uninspectedOperation } from '../dialects/registry.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
@@ -26,7 +27,7 @@ export function draftRecord(call: {
     provider: arrival.target.provider,
     serverAddress: new URL(arrival.provider.base_url).hostname,
     dialect: arrival.dialect?.name ?? null,
-    operation: arrival.dialect?.operation ?? 'uninspected',
+    operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
     path: arrival.target.path.replace(/\?.*$/s, ''),
     stream: false,
@@ -43,17 +44,36 @@ export function draftRecord(call: {
     cacheKey: null,
     usage: noUsage,
     usageSource: null,
+    parts: [],
+    tools: {},
+    serviceTier: null,
+    terms: {},
+    region: regionOf(arrival.provider.base_url, arrival.target.path),
+    listUsd: null,
     costUsd: null,
+    costUpperUsd: null,
+    toolUsd: null,
+    reportedUsd: null,
+    costDisputed: null,
     savedUsd: null,
     priceModel: null,
     priceVersion: null,
-    serviceTier: null,
+    priceFactors: null,
     responseId: null,
     providerRequestId: null,
     providerOrganization: null,
     providerProject: null,
     credentialFingerprint: fingerprint,
   };
+}
+
+/** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */
+function regionOf(baseUrl: string, path: string): string | null {
+  const { hostname } = new URL(baseUrl);
+  const [, amazon] = /(?:^|\.)bedrock[a-z-]*\.([a-z0-9-]+)\./.exec(hostname) ?? [];
+  const [, openai] = /^([a-z]{2})\.api\.openai\.com$/.exec(hostname) ?? [];
+  const [, google] = /\/locations\/([^/]+)\//.exec(path) ?? /^([a-z0-9-]+)-aiplatform\./.exec(hostname) ?? [];
+  return amazon ?? openai ?? google ?? null;
 }
 
 /** What the provider's headers tell for matching an invoice. */

@@ -1,6 +1,5 @@
 import type { CachedAnswer } from '../cache/cache.ts';
-import { cacheKey } from '../cache/key.ts';
-import type { RequestFacts } from '../dialects/dialect.ts';
+import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { LimitState } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
@@ -9,27 +8,22 @@ import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
+import { answerToKeep, hitFields, hitHeaders, keyOf } from './keeping.ts';
 import { logCall } from './log.ts';
 import type {
+  BodyEdit,
   ForwardDecision,
   HeadDecision,
-  HeaderEdit,
   RequestHead,
   ResponseHead,
   ResponsePlan,
 } from './messages.ts';
 import { type Observation, observe } from './observation.ts';
+import { asksUsage } from './outgoing.ts';
+import { priceFields } from './pricing.ts';
 import type { Services } from './services.ts';
-import { priceFields, replyFields, settle } from './settle.ts';
+import { interruptedRecord, replyFields, settle } from './settle.ts';
 
-/** Headers by which the same body asks for another answer. */
-const answerHeaders = [
-  'openai-beta',
-  'openai-organization',
-  'openai-project',
-  'anthropic-beta',
-  'anthropic-version',
-];
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
 
@@ -43,6 +37,8 @@ interface Inspected {
   limit: LimitState | null;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
+  /** Set where weir asked for usage that the caller did not ask for. */
+  filter: StreamFilter | null;
 }
 
 /**
@@ -88,34 +84,37 @@ export class Exchange {
       startedAt: this.#startedAt,
       fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
     });
-    return arrival.dialect ? { kind: 'read' } : this.#forward(arrival);
+    return arrival.dialect && !arrival.dialect.later ? { kind: 'read' } : this.#forward(arrival);
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
   async body(bytes: Buffer): Promise<ForwardDecision> {
     const arrival = this.#arrival;
     if (!arrival?.dialect) throw new Error('a body came for a call whose body was not asked for');
-    const { limits, cache, cachePolicy, reader } = this.#services;
+    const { limits, cache, cachePolicy, reader, fingerprint } = this.#services;
 
-    const facts = await reader.request(arrival.dialect, bytes);
+    const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
     if (!facts) {
       return this.#refuse(arrival, {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
-    const control = cacheControl(this.#head.headers, cachePolicy);
-    const key = this.#cacheKey(arrival, facts);
+    const wish = cacheControl(this.#head.headers, cachePolicy);
+    const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
+    const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
     const [verdict, kept] = await Promise.all([
       limits.consume({ ip: this.#head.ip, organization: arrival.caller.organization }),
       control.read ? cache.get(key) : null,
     ]);
+    const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
       control,
       key,
       limit: verdict.state,
       requestBody: bytes.length <= maxHeldBytes ? bytes : null,
+      filter: asking?.filter() ?? null,
     };
     this.#note({
       stream: facts.stream,
@@ -135,14 +134,16 @@ export class Exchange {
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    return this.#forward(arrival);
+    return this.#forward(arrival, { read: bytes, sent: asking?.body });
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
     this.#response = head;
     const arrival = this.#arrival;
-    this.#observation = observe(head, arrival?.dialect ?? null, this.#services.reader);
+    this.#observation = observe(head, arrival, this.#services.reader);
     this.#ended = this.#observation.observe === 'nothing';
+    const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
+    if (this.#inspected) this.#inspected.filter = filter;
     this.#note({ status: head.status, ...providerIds(head.headers) });
     if (!head.fromProvider) this.#note({ errorCode: head.headers.get('x-weir-error') ?? 'upstream_error' });
     const set: Record<string, string> = { 'x-weir-id': this.id };
@@ -152,23 +153,26 @@ export class Exchange {
       Object.assign(set, limitHeaders(this.#inspected.limit));
       if (this.#inspected.facts.model !== null) set['x-weir-model'] = this.#inspected.facts.model;
     }
-    return { observe: this.#observation.observe, edit: { set, remove: [] } };
+    return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
   }
 
-  /** Resolves with headers to add: only a reply that comes whole has its head still open. */
-  async responseBody(bytes: Buffer, ended: boolean): Promise<HeaderEdit | null> {
+  async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
     const observation = this.#observation;
-    if (!observation) return null;
+    if (!observation) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    await observation.push(bytes, ended);
-    if (!ended) return null;
+    const visible = this.#inspected?.filter?.push(bytes, ended);
+    const body = visible === bytes ? undefined : visible;
+    await observation.push(bytes, visible ?? bytes);
+    if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
-    return observation.observe === 'whole' && cost !== null
-      ? { set: { 'x-weir-cost-usd': cost }, remove: [] }
-      : null;
+    const headers = { set: { 'x-weir-cost-usd': cost ?? '' }, remove: [] };
+    return {
+      ...(body && { body }),
+      ...(observation.observe === 'whole' && cost !== null && { headers }),
+    };
   }
 
   /** The reply is whole: what it tells is written down, and it may be given again. */
@@ -176,7 +180,7 @@ export class Exchange {
     this.#ended = true;
     if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
-    this.#note(priceFields(this.#record, this.#arrival.provider.base_url, this.#services.pricer));
+    this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
     this.#keep(this.#record, observation);
   }
 
@@ -205,14 +209,22 @@ export class Exchange {
   }
 
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
-  async #forward(arrival: Arrival): Promise<ForwardDecision> {
-    if (this.#record) await this.#services.ledger.open(this.#record);
+  async #forward(
+    arrival: Arrival,
+    body?: { read: Buffer; sent: Buffer | undefined },
+  ): Promise<ForwardDecision> {
+    if (this.#record) {
+      const opened = body
+        ? interruptedRecord(this.#record, arrival, body.read, this.#services)
+        : this.#record;
+      await this.#services.ledger.open(opened);
+    }
     this.#forwarded = arrival;
-    return { kind: 'forward', edit: arrival.edit };
+    return { kind: 'forward', edit: arrival.edit, ...(body?.sent && { body: body.sent }) };
   }
 
   #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
-    const answer = refusalAnswer(arrival.provider.api, refusal, this.id);
+    const answer = refusalAnswer(arrival.dialect?.errors ?? arrival.provider.api, refusal, this.id);
     this.#note({
       outcome: 'denied',
       status: answer.status,
@@ -225,68 +237,18 @@ export class Exchange {
   }
 
   #hit(arrival: Arrival, kept: CachedAnswer, limit: LimitState | null): ForwardDecision {
-    const headers: Record<string, string> = {
-      'x-weir-id': this.id,
-      'x-weir-cache': 'hit',
-      'x-weir-provider': arrival.target.provider,
-      'x-weir-cost-usd': '0',
-      ...(kept.model !== null && { 'x-weir-model': kept.model }),
-      ...(kept.costUsd !== null && { 'x-weir-saved-usd': kept.costUsd }),
-      ...limitHeaders(limit),
-    };
-    this.#note({
-      outcome: 'completed',
-      status: kept.status,
-      cache: 'hit',
-      attempts: 0,
-      model: kept.model,
-      responseId: kept.responseId,
-      finishReason: kept.finishReason,
-      usage: kept.usage,
-      usageSource: kept.usageSource,
-      costUsd: '0',
-      savedUsd: kept.costUsd,
-    });
+    this.#note(hitFields(kept));
     this.#closeNow();
+    const headers = hitHeaders(kept, { id: this.id, provider: arrival.target.provider, limit });
     return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 
   #keep(record: UsageRecord, observation: Observation): void {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
-    const body = observation.body();
-    if (!inspected?.control.write || !body || !this.#ended || !observation.facts().complete) return;
-    // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
-    if (record.finishReason === 'length' && record.maxOutputTokens === null) return;
-    const answer: CachedAnswer = {
-      status: record.status ?? 200,
-      contentType: this.#response?.headers.get('content-type') ?? 'application/json',
-      body,
-      storedAt: now(),
-      model: record.model,
-      responseId: record.responseId,
-      finishReason: record.finishReason,
-      usage: record.usage,
-      usageSource: record.usageSource,
-      costUsd: record.costUsd,
-    };
-    this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
-  }
-
-  #cacheKey(arrival: Arrival, facts: RequestFacts): string {
-    const headers = answerHeaders.flatMap((name) => {
-      const value = this.#head.headers.get(name);
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    return cacheKey({
-      organization: arrival.caller.organization,
-      credential: arrival.ownCredential === null ? null : this.#services.fingerprint(arrival.ownCredential),
-      provider: arrival.target.provider,
-      dialect: arrival.dialect?.name ?? '',
-      path: arrival.target.path,
-      request: facts.hash,
-      headers: Object.fromEntries(headers),
-    });
+    if (!inspected?.control.write || !this.#ended) return;
+    const answer = answerToKeep(record, observation, this.#response, now());
+    if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
   }
 
   #note(fields: Partial<UsageRecord>): void {

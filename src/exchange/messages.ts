@@ -36,10 +36,20 @@ export interface Answer {
 
 /** After the head: read the body first, or go on without it, or answer. */
 export type HeadDecision = { kind: 'read' } | ForwardDecision;
-export type ForwardDecision = { kind: 'forward'; edit: HeaderEdit } | { kind: 'answer'; answer: Answer };
+export type ForwardDecision =
+  | { kind: 'forward'; edit: HeaderEdit; body?: Buffer }
+  | { kind: 'answer'; answer: Answer };
 
 /** How much of the response body weir wants to see. */
 export interface ResponsePlan {
   observe: 'nothing' | 'chunks' | 'whole';
   edit: HeaderEdit;
+}
+
+/** What is changed of a chunk of the response body, or of one that came whole. */
+export interface BodyEdit {
+  /** Only a reply that comes whole has its head still open. */
+  headers?: HeaderEdit;
+  /** In place of what came. */
+  body?: Buffer;
 }

@@ -1,5 +1,6 @@
-import type { Dialect, ReplyFacts, StreamObserver } from '../dialects/dialect.ts';
+import type { Dialect, ReplyFacts, ReplyHead, StreamObserver } from '../dialects/dialect.ts';
 import { noFacts } from '../dialects/dialect.ts';
+import type { Arrival } from './arrival.ts';
 import type { ResponseHead, ResponsePlan } from './messages.ts';
 import type { Reader } from './reader.ts';
 
@@ -9,20 +10,26 @@ const maxKeptBytes = 8 * 1024 * 1024;
 /** Watches the body of a reply go by. */
 export interface Observation {
   readonly observe: ResponsePlan['observe'];
-  push(chunk: Buffer, ended: boolean): Promise<void>;
+  /** `visible`: what the caller gets of this chunk. */
+  push(chunk: Buffer, visible: Buffer): Promise<void>;
   /** What is known by now. */
   facts(): ReplyFacts;
-  /** The whole body, when it was kept. */
+  /** The whole body as the caller got it, when it was kept. */
   body(): Buffer | null;
 }
 
 /** How a reply is looked at: streams chunk by chunk, JSON and errors whole, anything else not at all. */
-export function observe(head: ResponseHead, dialect: Dialect | null, reader: Reader): Observation {
-  if (!dialect || head.ended || !head.fromProvider || head.headers.has('content-encoding')) return unobserved;
-  const type = (head.headers.get('content-type') ?? '').toLowerCase();
-  if (/^\s*text\/event-stream/.test(type)) return chunks(dialect.observeStream());
-  if (/[/+]json/.test(type) || head.status >= 400) return whole(dialect, head.status, reader);
-  return unobserved;
+export function observe(head: ResponseHead, arrival: Arrival | null, reader: Reader): Observation {
+  const { dialect, target } = arrival ?? {};
+  if (!dialect || !target || head.ended || !head.fromProvider || head.headers.has('content-encoding')) {
+    return unobserved;
+  }
+  const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
+  const reply = { status: head.status, contentType, headers: head.headers };
+  const observer = dialect.observeStream(reply, target.endpoint);
+  if (observer) return chunks(observer);
+  const readable = /[/+]json/.test(contentType) || head.status >= 400;
+  return readable ? whole(dialect, reply, reader) : unobserved;
 }
 
 const unobserved: Observation = {
@@ -37,24 +44,24 @@ function chunks(observer: StreamObserver): Observation {
   let bytes = 0;
   return {
     observe: 'chunks',
-    async push(chunk) {
+    async push(chunk, visible) {
       observer.push(chunk);
-      bytes += chunk.length;
+      bytes += visible.length;
       if (bytes > maxKeptBytes) kept = null;
-      kept?.push(chunk);
+      kept?.push(visible);
     },
     facts: () => observer.facts(),
     body: () => kept && Buffer.concat(kept),
   };
 }
 
-function whole(dialect: Dialect, status: number, reader: Reader): Observation {
+function whole(dialect: Dialect, head: ReplyHead, reader: Reader): Observation {
   let facts = noFacts;
   let body: Buffer | null = null;
   return {
     observe: 'whole',
     async push(chunk) {
-      facts = await reader.reply(dialect, chunk, status);
+      facts = await reader.reply(dialect, chunk, head);
       body = chunk.length <= maxKeptBytes ? chunk : null;
     },
     facts: () => facts,

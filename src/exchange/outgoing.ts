@@ -5,13 +5,33 @@ import { credentialHeaders } from '../identity/credentials.ts';
 import type { HeaderEdit, RequestHead } from './messages.ts';
 
 /** Where each family of SDKs puts its key. */
-const keyHeaders: Record<ProviderConfig['api'], (key: string) => Record<string, string>> = {
-  openai: (key) => ({ authorization: `Bearer ${key}` }),
-  anthropic: (key) => ({ 'x-api-key': key }),
-  gemini: (key) => ({ 'x-goog-api-key': key }),
-  bedrock: (key) => ({ authorization: `Bearer ${key}` }),
-  cohere: (key) => ({ authorization: `Bearer ${key}` }),
+const keyHeaders: Record<ProviderConfig['api'], string> = {
+  openai: 'authorization',
+  anthropic: 'x-api-key',
+  gemini: 'x-goog-api-key',
+  bedrock: 'authorization',
+  cohere: 'authorization',
 };
+
+/** The key of the house, as the provider wants it. */
+function keyHeader({ api, api_key, base_url, key_header }: ProviderConfig): Record<string, string> {
+  const isAzure = /\.(openai|cognitiveservices|services\.ai)\.azure\.com$|\.azure-api\.net$/.test(
+    new URL(base_url).hostname,
+  );
+  const name = key_header ?? (isAzure && api === 'openai' ? 'api-key' : keyHeaders[api]);
+  return { [name]: name === 'authorization' ? `Bearer ${api_key}` : api_key };
+}
+
+/**
+ * Providers that tell the usage of their streams unasked, or refuse to be asked: api.mistral.ai answered
+ * `stream_options` with 422.
+ */
+const unasked = /(^|\.)(mistral\.ai|openrouter\.ai|groq\.com|x\.ai|perplexity\.ai)$/;
+
+/** Whether streams of this provider are asked for their usage where the caller did not ask. */
+export function asksUsage({ ask_usage, base_url }: ProviderConfig): boolean {
+  return ask_usage ?? !unasked.test(new URL(base_url).hostname);
+}
 
 /** How the head of a call is changed on its way to the provider. */
 export function upstreamEdit(call: {
@@ -25,7 +45,7 @@ export function upstreamEdit(call: {
   const set: Record<string, string> = {
     ':path': target.path,
     [names.clusterHeader]: names.providerCluster(target.provider),
-    ...(putIn && keyHeaders[putIn.api](putIn.api_key)),
+    ...(putIn && keyHeader(putIn)),
   };
   const remove = [...head.headers.keys()].filter(
     (name) =>

@@ -1,26 +1,29 @@
-import type { Dialect, PromptText, ReplyFacts, RequestFacts } from '../dialects/dialect.ts';
+import type { PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
 import { dialectByName } from '../dialects/registry.ts';
 
-/** What can be read of a body, by the event loop for small ones and by a worker thread for large ones. */
-export const read = {
-  request: (dialect: Dialect, body: Uint8Array, _status: number): RequestFacts | null =>
-    dialect.readRequest(body),
-  prompt: (dialect: Dialect, body: Uint8Array, _status: number): PromptText => dialect.readPrompt(body),
-  reply: (dialect: Dialect, body: Uint8Array, status: number): ReplyFacts => dialect.readReply(body, status),
-};
+/** What can be read of a body; plain data, since it may cross to a worker thread. */
+export type Task = { dialect: string; body: Uint8Array } & (
+  | { kind: 'request'; endpoint: string }
+  | { kind: 'prompt' }
+  | { kind: 'reply'; head: ReplyHead }
+);
 
-interface Task {
-  kind: keyof typeof read;
-  dialect: string;
-  body: Uint8Array;
-  status: number;
+/** What each kind of task results in. */
+export interface Result {
+  request: RequestFacts | null;
+  prompt: PromptText;
+  reply: ReplyFacts;
 }
 
-export default function work({
-  kind,
-  dialect,
-  body,
-  status,
-}: Task): RequestFacts | PromptText | ReplyFacts | null {
-  return read[kind](dialectByName(dialect), body, status);
+/** Done by the event loop for small bodies and by a worker thread for large ones. */
+export default function work(task: Task): Result[Task['kind']] {
+  const dialect = dialectByName(task.dialect);
+  switch (task.kind) {
+    case 'request':
+      return dialect.readRequest(task.body, task.endpoint);
+    case 'prompt':
+      return dialect.readPrompt(task.body);
+    case 'reply':
+      return dialect.readReply(task.body, task.head);
+  }
 }

@@ -1,16 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { Dialect, PromptText, ReplyFacts, RequestFacts } from '../dialects/dialect.ts';
-import { read } from './reader-worker.ts';
+import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
+import work, { type Result, type Task } from './reader-worker.ts';
 
 /** Parsing, canonicalising and hashing 128 KB takes about half a millisecond; more goes to a worker. */
 const inlineBytes = 128 * 1024;
 
 /** Reads bodies without holding up the event loop. */
 export interface Reader {
-  request(dialect: Dialect, body: Uint8Array): Promise<RequestFacts | null>;
+  request(dialect: Dialect, body: Uint8Array, endpoint: string): Promise<RequestFacts | null>;
   prompt(dialect: Dialect, body: Uint8Array): Promise<PromptText>;
-  reply(dialect: Dialect, body: Uint8Array, status: number): Promise<ReplyFacts>;
+  reply(dialect: Dialect, body: Uint8Array, head: ReplyHead): Promise<ReplyFacts>;
   close(): Promise<void>;
 }
 
@@ -24,20 +24,15 @@ export function createReader(): Reader {
     maxQueue: 1024,
   });
 
-  async function run<K extends keyof typeof read>(
-    kind: K,
-    dialect: Dialect,
-    body: Uint8Array,
-    status = 0,
-  ): Promise<ReturnType<(typeof read)[K]>> {
-    if (body.length <= inlineBytes) return read[kind](dialect, body, status) as ReturnType<(typeof read)[K]>;
-    return pool.run({ kind, dialect: dialect.name, body, status });
+  async function run<T extends Task>(task: T): Promise<Result[T['kind']]> {
+    if (task.body.length > inlineBytes) return pool.run(task);
+    return work(task) as Result[T['kind']];
   }
 
   return {
-    request: (dialect, body) => run('request', dialect, body),
-    prompt: (dialect, body) => run('prompt', dialect, body),
-    reply: (dialect, body, status) => run('reply', dialect, body, status),
+    request: ({ name }, body, endpoint) => run({ kind: 'request', dialect: name, body, endpoint }),
+    prompt: ({ name }, body) => run({ kind: 'prompt', dialect: name, body }),
+    reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
     close: () => pool.destroy(),
   };
 }

@@ -3,7 +3,11 @@ import { noUsage, type Outcome, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import type { ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
+import { priceFields, upperCost } from './pricing.ts';
 import type { Services } from './services.ts';
+
+/** Of a JSON body; English prose has about four and a half. */
+const bytesPerToken = 4;
 
 /** A call that a provider had, and what was seen of it. */
 export interface ForwardedCall {
@@ -26,6 +30,7 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
   let record: UsageRecord = { ...call.record, outcome, ...(seen && replyFields(facts, call.record)) };
   const uncounted =
     record.usageSource === null &&
+    !facts.pending &&
     (seen ? facts.error === null && response?.status === 200 : response === null);
   if (uncounted && arrival.dialect && requestBody) {
     record = {
@@ -33,7 +38,13 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
       ...(await countUsage({ dialect: arrival.dialect, requestBody, record, facts }, services)),
     };
   }
-  return { ...record, ...priceFields(record, arrival.provider.base_url, services.pricer) };
+  const price = priceFields(record, arrival, services.pricer);
+  const openEnded = record.usageSource !== null && record.usageSource !== 'provider' && !ended;
+  return {
+    ...record,
+    ...price,
+    ...(openEnded && { costUpperUsd: upperCost(record, arrival, services.pricer) }),
+  };
 }
 
 /** How it ended, as far as weir saw. Without an end Envoy's access log decides who broke off. */
@@ -51,6 +62,11 @@ export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<Usa
     responseId: facts.responseId,
     finishReason: facts.finishReason,
     serviceTier: facts.serviceTier,
+    parts: facts.parts,
+    tools: facts.tools,
+    terms: facts.terms,
+    region: facts.terms.inference_geo ?? before.region,
+    reportedUsd: facts.reportedUsd,
     errorCode: facts.error ?? before.errorCode,
     ...(facts.usage && { usage: facts.usage, usageSource: 'provider' as const }),
   };
@@ -73,35 +89,18 @@ async function countUsage(
   };
 }
 
-/** The list price of a record's tokens at its time. */
-export function priceFields(
+/**
+ * The record of a call as it would be if weir ended now: its input guessed by the size of the body,
+ * since there is no time to count it before the call goes on.
+ */
+export function interruptedRecord(
   record: UsageRecord,
-  baseUrl: string,
-  pricer: Services['pricer'],
-): Pick<UsageRecord, 'costUsd' | 'priceModel' | 'priceVersion'> {
-  const { model, requestedModel } = record;
-  const query = {
-    provider: record.provider,
-    baseUrl,
-    usage: record.usage,
-    at: record.startedAt,
-    serviceTier: record.serviceTier,
-  };
-  const ask = (name: string | null) =>
-    record.usageSource === null || name === null ? null : pricer({ ...query, model: name });
-  // The table may lack the name that is reported and have the one that was asked for; but a router may
-  // also have answered with another model, which the price of the one asked for says nothing of.
-  const price =
-    ask(model) ?? (model === null || isSameFamily(model, requestedModel) ? ask(requestedModel) : null);
-  return {
-    costUsd: price?.usd ?? null,
-    priceModel: price?.model ?? null,
-    priceVersion: price?.version ?? null,
-  };
-}
-
-/** `x-ai/grok-4` and `google/gemini-2.0` are not; `gpt-4o` and `openai/gpt-4o-2024-08-06` are. */
-function isSameFamily(a: string, b: string | null): boolean {
-  const family = (name: string) => /[a-z]+/.exec(name.toLowerCase().replace(/^.*\//, ''))?.[0];
-  return b !== null && family(a) === family(b);
+  arrival: Arrival,
+  body: Buffer,
+  { pricer }: Pick<Services, 'pricer'>,
+): UsageRecord {
+  const usage = { ...noUsage, input: Math.ceil(body.length / bytesPerToken), output: 0 };
+  const guessed: UsageRecord = { ...record, usage, usageSource: 'estimated' };
+  const costUpperUsd = upperCost(guessed, arrival, pricer);
+  return { ...guessed, ...priceFields(guessed, arrival, pricer), costUpperUsd };
 }

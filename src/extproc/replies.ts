@@ -1,6 +1,6 @@
 import { names } from '../envoy/inputs.ts';
 import { answeredDetails } from '../envoy/replies.ts';
-import type { Answer, HeaderEdit, ResponsePlan } from '../exchange/messages.ts';
+import type { Answer, BodyEdit, HeaderEdit, ResponsePlan } from '../exchange/messages.ts';
 import type { CommonResponse, HeaderMutation, ProcessingMode, ProcessingResponse } from './protocol.ts';
 
 const overwrite = 2;
@@ -31,8 +31,15 @@ function modes(requestBody: number, responseBody: number): ProcessingMode {
 }
 
 /** Goes on with other headers, and lets Envoy choose the route anew by them. */
-export function forward(edit: HeaderEdit): CommonResponse {
-  return { header_mutation: mutation(edit), clear_route_cache: true };
+export function forward(edit: HeaderEdit, body?: Buffer): CommonResponse {
+  if (!body) return { header_mutation: mutation(edit), clear_route_cache: true };
+  // Envoy wants the length of the new body in the same reply.
+  const set = { ...edit.set, 'content-length': String(body.length) };
+  return {
+    header_mutation: mutation({ ...edit, set }),
+    body_mutation: { body },
+    clear_route_cache: true,
+  };
 }
 
 /** At the request's head: do not send the body, it is of no interest. */
@@ -67,6 +74,13 @@ export function responseHead({ observe, edit }: ResponsePlan): ProcessingRespons
   };
 }
 
-export function responseBody(edit: HeaderEdit | null): ProcessingResponse {
-  return { response_body: { response: edit ? { header_mutation: mutation(edit) } : {} } };
+export function responseBody({ headers, body }: BodyEdit): ProcessingResponse {
+  return {
+    response_body: {
+      response: {
+        ...(headers && { header_mutation: mutation(headers) }),
+        ...(body && { body_mutation: body.length > 0 ? { body } : { clear_body: true } }),
+      },
+    },
+  };
 }

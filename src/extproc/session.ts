@@ -66,7 +66,7 @@ async function handle(exchange: Exchange, message: ProcessingRequest): Promise<P
     case 'request_body': {
       const decision = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
       if (decision.kind === 'answer') return immediate(decision.answer);
-      return { request_body: { response: forward(decision.edit) } };
+      return { request_body: { response: forward(decision.edit, decision.body) } };
     }
     case 'response_headers':
       return responseHead(exchange.responseHead(readResponseHead(message.response_headers, message)));

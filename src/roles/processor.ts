@@ -12,6 +12,7 @@ import { connectRedis } from '../redis/connection.ts';
 import { createCounter } from '../usage/count/counter.ts';
 import { createLedger } from '../usage/ledger.ts';
 import { createPricer } from '../usage/pricer.ts';
+import { createOverrides } from '../usage/prices/overrides.ts';
 import type { Role } from './run.ts';
 
 /** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
@@ -28,7 +29,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const now = () => performance.timeOrigin + performance.now();
   const identity = createIdentity({ pool, log, now });
   await identity.start();
-  const hashKey = await readHashKey(pool);
+  const fingerprint = createFingerprint(await readHashKey(pool));
   const reader = createReader();
   const counter = createCounter();
   const ledger = createLedger({
@@ -46,9 +47,9 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     cache: createCache(redis, { now, log }),
     reader,
     ledger,
-    pricer: createPricer(),
+    pricer: createPricer(createOverrides(config.models, config.price_agreements, fingerprint)),
     counter,
-    fingerprint: createFingerprint(hashKey),
+    fingerprint,
     now,
     log,
   });

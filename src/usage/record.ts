@@ -1,6 +1,6 @@
-import type { TokenUsage } from '../dialects/usage.ts';
+import type { TokenUsage, UsagePart } from '../dialects/usage.ts';
 
-export { noUsage, type TokenUsage } from '../dialects/usage.ts';
+export { noUsage, type TokenUsage, type UsagePart, usageNames } from '../dialects/usage.ts';
 
 /** How one exchange ended. `unsettled`: its end was not seen; Envoy's access log tells who broke off. */
 export type Outcome =
@@ -62,13 +62,34 @@ export interface UsageRecord {
 
   usage: TokenUsage;
   usageSource: UsageSource | null;
-  /** null: unpriced. A cache hit costs 0. */
+  /** By model, where an answer was billed in parts; else empty. */
+  parts: UsagePart[];
+  /** Uses of the provider's own tools that are billed apart. */
+  tools: Record<string, number>;
+  serviceTier: string | null;
+  /** What else the price depends on, as the reply tells it: `speed`, `inference_geo`, `traffic_type`. */
+  terms: Record<string, string>;
+  /** Where it was reckoned, as far as host, path or reply tell. */
+  region: string | null;
+
+  /** List price of the tokens, by the provider's own counts. null: unpriced. */
+  listUsd: string | null;
+  /** What of it is billed for this call: 0 for a hit, under a subscription and with provisioned throughput. */
   costUsd: string | null;
+  /** At most this, where the provider may go on and bill after a hang-up. null: not known, or no question. */
+  costUpperUsd: string | null;
+  /** List price of the tools. */
+  toolUsd: string | null;
+  /** What the provider says it cost. Kept, not trusted. */
+  reportedUsd: string | null;
+  /** It says more than 1 % more or less than the list. */
+  costDisputed: boolean | null;
   /** What a cache hit would have cost. */
   savedUsd: string | null;
   priceModel: string | null;
   priceVersion: string | null;
-  serviceTier: string | null;
+  /** What the list price was multiplied by: `inference_geo 1.1`. */
+  priceFactors: string | null;
 
   /** The provider's id of the answer (`chatcmpl-…`) and of the request (`x-request-id`). */
   responseId: string | null;

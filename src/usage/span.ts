@@ -1,10 +1,11 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
-import { noUsage, type TokenUsage, type UsageRecord } from './record.ts';
+import { z } from 'zod';
+import { noUsage, type TokenUsage, type UsagePart, type UsageRecord, usageNames } from './record.ts';
 
 type Kind = 'text' | 'number' | 'flag';
 /** Fields that are not attributes: they are the span's own. */
 type SpanField = 'traceId' | 'spanId' | 'parentSpanId' | 'startedAt' | 'endedAt';
-type Field = Exclude<keyof UsageRecord, SpanField | 'tags' | 'usage'>;
+type Field = Exclude<keyof UsageRecord, SpanField | 'tags' | 'terms' | 'tools' | 'usage' | 'parts'>;
 
 /**
  * Where each field of a record stands on its span. Names with `gen_ai.` and without a prefix of weir's
@@ -35,10 +36,17 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   cache: ['weir.cache.result', 'text'],
   cacheKey: ['weir.cache.key', 'text'],
   usageSource: ['weir.usage_source', 'text'],
+  region: ['weir.region', 'text'],
+  listUsd: ['weir.list_usd', 'text'],
   costUsd: ['weir.cost_usd', 'text'],
+  costUpperUsd: ['weir.cost_upper_usd', 'text'],
+  toolUsd: ['weir.tool_usd', 'text'],
+  reportedUsd: ['weir.reported_usd', 'text'],
+  costDisputed: ['weir.cost_disputed', 'flag'],
   savedUsd: ['weir.saved_usd', 'text'],
   priceModel: ['weir.price.model', 'text'],
   priceVersion: ['weir.price.version', 'text'],
+  priceFactors: ['weir.price.factors', 'text'],
   serviceTier: ['weir.service_tier', 'text'],
   responseId: ['gen_ai.response.id', 'text'],
   providerRequestId: ['weir.provider.request_id', 'text'],
@@ -53,14 +61,30 @@ const tokens: Record<keyof TokenUsage, string> = {
   cacheRead: 'gen_ai.usage.cache_read.input_tokens',
   cacheWrite: 'gen_ai.usage.cache_creation.input_tokens',
   reasoning: 'weir.usage.reasoning_tokens',
+  cacheWrite5m: 'weir.usage.cache_write_5m_tokens',
+  cacheWrite1h: 'weir.usage.cache_write_1h_tokens',
   inputAudio: 'weir.usage.input_audio_tokens',
+  inputImage: 'weir.usage.input_image_tokens',
+  inputVideo: 'weir.usage.input_video_tokens',
+  inputTool: 'weir.usage.input_tool_tokens',
   outputAudio: 'weir.usage.output_audio_tokens',
+  outputImage: 'weir.usage.output_image_tokens',
   cacheReadAudio: 'weir.usage.cache_read_audio_tokens',
+  cacheReadImage: 'weir.usage.cache_read_image_tokens',
+  cacheReadVideo: 'weir.usage.cache_read_video_tokens',
 };
 
-const tagPrefix = 'weir.tag.';
+/** Fields whose names are free: a prefix each. */
+const prefixes = { tags: 'weir.tag.', terms: 'weir.term.', tools: 'weir.tool.' } as const;
+const partsName = 'weir.usage.parts';
 const entries = Object.entries(fields) as [Field, [string, Kind]][];
+const prefixEntries = Object.entries(prefixes) as [keyof typeof prefixes, string][];
 const tokenEntries = Object.entries(tokens) as [keyof TokenUsage, string][];
+
+const part = z.object({
+  model: z.string().nullable(),
+  usage: z.record(z.enum(usageNames), z.int().nullable()),
+});
 
 /** `chat gpt-4o`: the span's name by the conventions. */
 export function spanName(record: UsageRecord): string {
@@ -79,7 +103,10 @@ export function toAttributes(record: UsageRecord): Attributes {
     const count = record.usage[part];
     if (count !== null) attributes[name] = count;
   }
-  for (const [tag, value] of Object.entries(record.tags)) attributes[tagPrefix + tag] = value;
+  for (const [field, prefix] of prefixEntries) {
+    for (const [name, value] of Object.entries(record[field])) attributes[prefix + name] = value;
+  }
+  if (record.parts.length > 0) attributes[partsName] = JSON.stringify(record.parts);
   return attributes;
 }
 
@@ -109,9 +136,33 @@ export function fromSpan(span: ArrivedSpan): UsageRecord | null {
     const count = attributes.get(name);
     usage[part] = typeof count === 'number' ? count : null;
   }
-  const tags = [...attributes].flatMap(([name, value]) =>
-    name.startsWith(tagPrefix) && typeof value === 'string' ? [[name.slice(tagPrefix.length), value]] : [],
-  );
   const values = Object.fromEntries(entries.map(([field]) => [field, read(field)]));
-  return { ...own, ...values, usage, tags: Object.fromEntries(tags) } as UsageRecord;
+  const free = {
+    tags: named(attributes, prefixes.tags, 'string'),
+    terms: named(attributes, prefixes.terms, 'string'),
+    tools: named(attributes, prefixes.tools, 'number'),
+  };
+  return { ...own, ...values, usage, ...free, parts: readParts(attributes.get(partsName)) } as UsageRecord;
+}
+
+/** The attributes with a prefix, by the rest of their names. */
+function named(
+  attributes: ArrivedSpan['attributes'],
+  prefix: string,
+  type: 'string' | 'number',
+): Record<string, AttributeValue> {
+  const found: [string, AttributeValue][] = [];
+  for (const [name, value] of attributes) {
+    if (name.startsWith(prefix) && typeof value === type) found.push([name.slice(prefix.length), value]);
+  }
+  return Object.fromEntries(found);
+}
+
+function readParts(value: AttributeValue | undefined): UsagePart[] {
+  if (typeof value !== 'string') return [];
+  try {
+    return z.array(part).parse(JSON.parse(value));
+  } catch {
+    return [];
+  }
 }

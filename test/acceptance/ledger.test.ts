@@ -9,17 +9,27 @@ let weir: TestWeir;
 let ledger: Awaited<ReturnType<TestWeir['exchanges']>> = [];
 
 const question = (content: string) => ({ model: 'gpt-4o', messages: [{ role: 'user' as const, content }] });
-const client = (headers: Record<string, string> = {}) =>
-  new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0, defaultHeaders: headers });
+const client = (headers: Record<string, string> = {}, path = '/v1') =>
+  new OpenAI({
+    baseURL: `${weir.egress}${path}`,
+    apiKey: weir.callKey,
+    maxRetries: 0,
+    defaultHeaders: headers,
+  });
 
 /** Makes a call of each kind, each by a user of its name. */
 before(async () => {
   provider = await startProvider();
   weir = await startWeir({
-    config: { providers: { openai: { base_url: `${provider.url}/v1`, api_key: 'k' } } },
+    config: {
+      providers: {
+        openai: { base_url: `${provider.url}/v1`, api_key: 'k' },
+        silent: { api: 'openai', base_url: `${provider.url}/v1`, api_key: 'k', ask_usage: false },
+      },
+    },
   });
-  const as = (name: string, headers: Record<string, string> = {}) =>
-    client({ 'x-weir-user': name, ...headers });
+  const as = (name: string, headers: Record<string, string> = {}, path?: string) =>
+    client({ 'x-weir-user': name, ...headers }, path);
 
   await as('plain').chat.completions.create(question('plain'));
   await as('hit').chat.completions.create(question('plain'));
@@ -28,7 +38,10 @@ before(async () => {
     stream: true,
     stream_options: { include_usage: true },
   }));
-  for await (const _ of await as('uncounted').chat.completions.create({ ...question('u'), stream: true }));
+  for await (const chunk of await as('unasked').chat.completions.create({ ...question('s'), stream: true }))
+    assert(!('usage' in chunk) && chunk.choices.length > 0, 'the caller did not ask for it');
+  const silent = as('uncounted', {}, '/providers/silent/v1');
+  for await (const _ of await silent.chat.completions.create({ ...question('u'), stream: true }));
   await as('refused', { 'x-mock-status': '500' })
     .chat.completions.create(question('r'))
     .catch(() => {});
@@ -56,7 +69,7 @@ before(async () => {
   await reading;
   await (await provider.request(before)).hungUp;
 
-  ledger = await weir.exchanges(9);
+  ledger = await weir.exchanges(10);
 });
 after(async () => {
   await weir.stop();
@@ -76,6 +89,7 @@ test('every call is there once', () => {
     'plain',
     'refused',
     'streamed',
+    'unasked',
     'uncounted',
   ]);
 });
@@ -88,6 +102,7 @@ test('outcomes tell who ended it', () => {
     plain: 'completed',
     hit: 'completed',
     streamed: 'completed',
+    unasked: 'completed',
     uncounted: 'completed',
     models: 'completed',
     refused: 'upstream_error',
@@ -103,6 +118,9 @@ test('tokens are the provider’s where it told them, and counted where it did n
     [row('streamed').input_tokens, row('streamed').output_tokens, row('streamed').usage_source],
     [prompt, 13, 'provider'],
   );
+  for (const name of ['streamed', 'unasked']) {
+    assert.deepEqual([row(name).input_tokens, row(name).usage_source], [prompt, 'provider']);
+  }
   assert.equal(row('uncounted').usage_source, 'counted');
   // 13 words and a number; the question is one token in a message of its own overhead.
   assert(row('uncounted').output_tokens >= 13 && row('uncounted').output_tokens <= 25);
@@ -128,7 +146,7 @@ test('money is exact, free for hits, and null where it is not known', () => {
 test('an exchange is found by the id that the caller got', async () => {
   const { response } = await client().chat.completions.create(question('which id?')).withResponse();
   const id = response.headers.get('x-weir-id') ?? '';
-  await weir.exchanges(10);
+  await weir.exchanges(11);
   assert.equal((await weir.get(`/analytics/exchanges/${id}`)).model, 'gpt-4o-2024-08-06');
 });
 
@@ -139,7 +157,7 @@ test('sums by model and provider', async () => {
   assert.equal(first.hits, 1);
   assert.equal(
     rows.reduce((sum: number, { calls }: { calls: number }) => sum + calls, 0),
-    10,
+    11,
   );
 });
 

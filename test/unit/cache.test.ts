@@ -9,8 +9,8 @@ import { decodeEntry, encodeEntry } from '../../src/cache/entry.ts';
 import { type CacheKeyParts, cacheKey } from '../../src/cache/key.ts';
 import { createMemoryCache } from '../../src/cache/memory.ts';
 import { noUsage } from '../../src/usage/record.ts';
+import { anyUsage } from '../fixtures/arbitrary.ts';
 
-const count = fc.option(fc.nat());
 const text = fc.string({ unit: 'binary' });
 const plain = { noNullPrototype: true };
 const anyAnswer: fc.Arbitrary<CachedAnswer> = fc.record(
@@ -22,19 +22,7 @@ const anyAnswer: fc.Arbitrary<CachedAnswer> = fc.record(
     model: fc.option(text),
     responseId: fc.option(text),
     finishReason: fc.option(text),
-    usage: fc.record(
-      {
-        input: count,
-        output: count,
-        cacheRead: count,
-        cacheWrite: count,
-        reasoning: count,
-        inputAudio: count,
-        outputAudio: count,
-        cacheReadAudio: count,
-      },
-      plain,
-    ),
+    usage: anyUsage,
     usageSource: fc.constantFrom('provider', 'counted', 'estimated', null),
     costUsd: fc.option(text),
   },

@@ -9,7 +9,7 @@ const file = new URL('../../docs/configuration.md', import.meta.url);
 const begin = '<!-- keys: written by `npm run docs` -->';
 
 /** What weir.yaml may hold, a row a key. */
-function rows(schema: Schema, path: string, fallback: unknown): string[] {
+function rows(schema: Schema, path: string, fallback: unknown, around = ''): string[] {
   const shape = members(schema);
   if (shape) {
     return Object.entries(shape).flatMap(([name, member]) =>
@@ -17,9 +17,9 @@ function rows(schema: Schema, path: string, fallback: unknown): string[] {
     );
   }
   const each = values(schema);
-  if (each) return rows(each, `${path}.<name>`, undefined);
+  if (each) return rows(each, `${path}.<name>`, undefined, descriptionOf(schema));
   const element = elements(schema);
-  const own = `| \`${path}\` | ${show(fallback)} | ${descriptionOf(schema)} |`;
+  const own = `| \`${path}\` | ${show(fallback)} | ${descriptionOf(schema) || around} |`;
   return element && members(element) ? [own, ...rows(element, `${path}[]`, undefined)] : [own];
 }
 

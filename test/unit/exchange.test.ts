@@ -5,7 +5,7 @@ import type { CachedAnswer } from '../../src/cache/cache.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
 import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
-import { read } from '../../src/exchange/reader-worker.ts';
+import { createReader } from '../../src/exchange/reader.ts';
 import type { Services } from '../../src/exchange/services.ts';
 import type { LimitVerdict } from '../../src/limits/limits.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
@@ -36,12 +36,7 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
       get: async (key) => stored.get(key) ?? null,
       set: async (key, answer) => void stored.set(key, answer),
     },
-    reader: {
-      request: async (dialect, body) => read.request(dialect, body, 0),
-      prompt: async (dialect, body) => read.prompt(dialect, body, 0),
-      reply: async (dialect, body, status) => read.reply(dialect, body, status),
-      close: async () => {},
-    },
+    reader: createReader(),
     ledger: {
       open: async (record) => void opened.push(record),
       close: (record) => void closed.push(record),
@@ -49,7 +44,14 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
     },
     pricer: ({ usage, model }) =>
       model === 'gpt-4o'
-        ? { usd: String((usage.input ?? 0) + (usage.output ?? 0)), model: 'openai:gpt-4o', version: 'test' }
+        ? {
+            usd: String((usage.input ?? 0) + (usage.output ?? 0)),
+            toolUsd: null,
+            model: 'openai:gpt-4o',
+            version: 'test',
+            factors: null,
+            contextWindow: 1000,
+          }
         : null,
     counter: { count: async (_model, texts) => ({ tokens: texts.join('').length, exact: true }) },
     fingerprint: (credential) => `print-of-${credential}`,
@@ -111,7 +113,7 @@ test('a call with a weir key goes on with the key of the house, and its record i
 
   weir.tick(50);
   assert.equal(exchange.responseHead(replyHead('application/json')).observe, 'whole');
-  assert.equal((await exchange.responseBody(reply, true))?.set['x-weir-cost-usd'], '12');
+  assert.equal((await exchange.responseBody(reply, true)).headers?.set['x-weir-cost-usd'], '12');
   weir.tick(5);
   exchange.end();
   await weir.settled();
@@ -274,7 +276,7 @@ test('a path that weir does not read passes at its head and is written down as u
   exchange.responseHead(replyHead('application/json'));
   exchange.end();
   await weir.settled();
-  assert.equal(weir.closed[0]?.operation, 'uninspected');
+  assert.equal(weir.closed[0]?.operation, 'files');
   assert.equal(weir.closed[0]?.outcome, 'completed');
 });
 

@@ -8,7 +8,8 @@ import { corpusMissing, recordedExchanges } from '../fixtures/corpus.ts';
 
 const price = createPricer();
 const noon = Date.UTC(2026, 10, 23, 12);
-const openai = { provider: 'openai', baseUrl: 'https://api.openai.com/v1', at: noon, serviceTier: null };
+const plain = { parts: [], tools: {}, terms: {}, credential: null, serviceTier: null };
+const openai = { ...plain, provider: 'openai', baseUrl: 'https://api.openai.com/v1', at: noon };
 const usage = (input: number, output: number, rest = {}) => ({ ...noUsage, input, output, ...rest });
 
 test('every recorded chat exchange has the price that was worked out for it', { skip: corpusMissing }, () => {
@@ -23,8 +24,9 @@ test('every recorded chat exchange has the price that was worked out for it', { 
       baseUrl: `https://${each.provider_host}${each.path}`,
       model: each.model_reported ?? each.model_requested ?? '',
       at: noon,
-      serviceTier: null,
+      ...plain,
       usage: {
+        ...noUsage,
         input: each.usage.input_tokens,
         output: each.usage.output_tokens,
         cacheRead: each.usage.cache_read_tokens,

@@ -4,6 +4,7 @@ import type { AttributeValue } from '@opentelemetry/api';
 import fc from 'fast-check';
 import type { UsageRecord } from '../../src/usage/record.ts';
 import { fromSpan, toAttributes } from '../../src/usage/span.ts';
+import { anyUsage } from '../fixtures/arbitrary.ts';
 
 const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
 const text = fc.option(fc.string(), { nil: null });
@@ -48,24 +49,22 @@ const record: fc.Arbitrary<UsageRecord> = fc.record(
     attempts: fc.nat(),
     cache: fc.constantFrom('hit', 'miss', 'coalesced', 'bypass'),
     cacheKey: text,
-    usage: fc.record(
-      {
-        input: count,
-        output: count,
-        cacheRead: count,
-        cacheWrite: count,
-        reasoning: count,
-        inputAudio: count,
-        outputAudio: count,
-        cacheReadAudio: count,
-      },
-      { noNullPrototype: true },
-    ),
+    usage: anyUsage,
     usageSource: fc.option(fc.constantFrom('provider', 'counted', 'estimated'), { nil: null }),
+    parts: fc.array(fc.record({ model: text, usage: anyUsage }, { noNullPrototype: true }), { maxLength: 3 }),
+    tools: fc.dictionary(fc.string({ minLength: 1 }), fc.nat(), { noNullPrototype: true }),
+    terms: fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }),
+    region: text,
+    listUsd: money,
     costUsd: money,
+    costUpperUsd: money,
+    toolUsd: money,
+    reportedUsd: money,
+    costDisputed: fc.option(fc.boolean(), { nil: null }),
     savedUsd: money,
     priceModel: text,
     priceVersion: text,
+    priceFactors: text,
     serviceTier: text,
     responseId: text,
     providerRequestId: text,

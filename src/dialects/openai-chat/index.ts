@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.ts';
+import { askUsage } from '../openai/ask-usage.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
 import { observeStream } from './stream.ts';
@@ -7,8 +8,10 @@ import { observeStream } from './stream.ts';
 export const openaiChat: Dialect = {
   name: 'openai-chat',
   operation: 'chat',
+  errors: 'openai',
   readRequest,
   readPrompt,
   readReply,
   observeStream,
+  askUsage,
 };

@@ -1,19 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { PromptText, RequestFacts } from '../dialect.ts';
-import { asArray, asObject, asString, canonicalJson, firstCount, parseJson } from '../json.ts';
+import type { PromptText } from '../dialect.ts';
+import { asArray, asObject, parseJson } from '../json.ts';
+import { present } from '../text.ts';
 
-export function readRequest(body: Uint8Array): RequestFacts | null {
-  const request = asObject(parseJson(body));
-  if (!request) return null;
-  return {
-    model: asString(request.model),
-    stream: request.stream === true,
-    user: asString(request.user),
-    maxOutputTokens: firstCount(request.max_completion_tokens, request.max_tokens),
-    reasoningEffort: asString(request.reasoning_effort) ?? asString(asObject(request.reasoning)?.effort),
-    hash: createHash('sha256').update(canonicalJson(request)).digest('hex'),
-  };
-}
+export { readCompletionRequest as readRequest } from '../openai/request.ts';
 
 /**
  * Text of the messages (string and part forms), names and tool calls, and the tools that are offered.
@@ -24,21 +13,15 @@ export function readPrompt(body: Uint8Array): PromptText {
   const request = asObject(parseJson(body));
   const texts: string[] = [];
   let overhead = 3;
-  const add = (value: unknown) => {
-    if (typeof value === 'string' && value !== '') texts.push(value);
-  };
   for (const each of asArray(request?.messages)) {
     const message = asObject(each);
     if (!message) continue;
     overhead += message.name === undefined ? 3 : 4;
-    add(message.role);
-    add(message.name);
-    add(message.content);
-    for (const part of asArray(message.content)) add(asObject(part)?.text);
+    texts.push(...present(message.role, message.name, message.content));
+    for (const part of asArray(message.content)) texts.push(...present(asObject(part)?.text));
     for (const call of asArray(message.tool_calls)) {
       const called = asObject(asObject(call)?.function);
-      add(called?.name);
-      add(called?.arguments);
+      texts.push(...present(called?.name, called?.arguments));
     }
   }
   for (const tool of asArray(request?.tools)) texts.push(JSON.stringify(tool));

@@ -1,21 +1,25 @@
-import { noFacts, type ReplyFacts } from '../dialect.ts';
+import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
-import { readUsage } from './usage.ts';
+import { errorType, readReportedCost, readUsage } from '../openai/usage.ts';
+import { present } from '../text.ts';
 
-export function readReply(body: Uint8Array, status: number): ReplyFacts {
+export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
   const reply = asObject(parseJson(body));
   if (!reply) return noFacts;
-  const error = errorType(reply);
-  const finishReasons = asArray(reply.choices).map((choice) => asString(asObject(choice)?.finish_reason));
+  const error = errorType(reply, reply.choices !== undefined);
+  const choices = asArray(reply.choices).map(asObject);
+  const finishReasons = choices.map((choice) => asString(choice?.finish_reason));
   return {
+    ...noFacts,
     model: asString(reply.model),
     responseId: asString(reply.id),
     finishReason: finishReasons.find((reason) => reason !== null) ?? null,
     usage: readUsage(reply.usage),
     serviceTier: asString(reply.service_tier),
+    reportedUsd: readReportedCost(reply.usage),
     error,
     complete: status === 200 && error === null && isComplete(finishReasons),
-    text: asArray(reply.choices).flatMap((choice) => messageTexts(asObject(asObject(choice)?.message))),
+    text: choices.flatMap((choice) => [...messageTexts(asObject(choice?.message)), ...present(choice?.text)]),
   };
 }
 
@@ -27,23 +31,15 @@ export function isComplete(finishReasons: (string | null)[]): boolean {
   );
 }
 
-/** The type of an error body: `{error: {type | code}}`, with `{message}` and `{detail}` forms as `error`. */
-export function errorType(reply: JsonObject): string | null {
-  const error = asObject(reply.error);
-  if (error) return asString(error.code) ?? asString(error.type) ?? 'error';
-  if (asString(reply.error) !== null) return 'error';
-  return reply.choices === undefined && (reply.message !== undefined || reply.detail !== undefined)
-    ? 'error'
-    : null;
-}
-
 /** What a message or a delta says: content, refusal, reasoning, tool calls. */
 export function messageTexts(message: JsonObject | null): string[] {
   if (!message) return [];
-  const texts = [message.content, message.refusal, message.reasoning_content ?? message.reasoning];
-  for (const each of asArray(message.tool_calls)) {
+  const calls = asArray(message.tool_calls).flatMap((each) => {
     const called = asObject(asObject(each)?.function);
-    texts.push(called?.name, called?.arguments);
-  }
-  return texts.filter((text): text is string => typeof text === 'string' && text !== '');
+    return [called?.name, called?.arguments];
+  });
+  // Mistral and a few others have parts instead of a text.
+  const parts = asArray(message.content).map((part) => asObject(part)?.text);
+  const reasoning = message.reasoning_content ?? message.reasoning;
+  return present(message.content, ...parts, message.refusal, reasoning, ...calls);
 }

@@ -1,27 +1,13 @@
 import type { TokenUsage } from '../record.ts';
+import { type Amount, amountOf } from './decimal.ts';
 import type { Prices, PriceTable, Unit, UnitPrice } from './table.ts';
 
-/** Decimal places that are reckoned with: prices have up to 12, and are for up to a million units. */
-const places = 18;
-const priceScale = 12;
-
 /**
- * What tokens cost at these prices, exact; a decimal string without trailing zeros. null: the counts
- * are impossible (parts larger than the whole), none is told, or none has a price.
+ * What tokens cost at these prices, exact. null: the counts are impossible (parts larger than the
+ * whole), none is told, or none has a price.
  */
-export function costOf(usage: TokenUsage, prices: Prices, units: PriceTable['units']): string | null {
+export function costOf(usage: TokenUsage, prices: Prices, units: PriceTable['units']): Amount | null {
   if (usage.input === null && usage.output === null) return null;
-  const counts: Record<Counted, number> = {
-    input_tokens: usage.input ?? 0,
-    output_tokens: usage.output ?? 0,
-    cache_read_tokens: usage.cacheRead ?? 0,
-    cache_write_tokens: usage.cacheWrite ?? 0,
-    input_audio_tokens: usage.inputAudio ?? 0,
-    output_audio_tokens: usage.outputAudio ?? 0,
-    cache_audio_read_tokens: usage.cacheReadAudio ?? 0,
-    output_reasoning_tokens: usage.reasoning ?? 0,
-    requests: 1,
-  };
   const priced = pricedUnits(prices, units);
   if (priced.length === 0) return null;
 
@@ -29,7 +15,7 @@ export function costOf(usage: TokenUsage, prices: Prices, units: PriceTable['uni
   const rests = new Map<string, number>();
   let total = 0n;
   for (const [name, unit] of priced) {
-    let rest = counts[name];
+    let rest = counts[name](usage) ?? 0;
     for (const [part, partRest] of rests) {
       const inner = units[part];
       if (inner && isPartOf(inner, unit)) rest -= partRest;
@@ -37,23 +23,50 @@ export function costOf(usage: TokenUsage, prices: Prices, units: PriceTable['uni
     if (rest < 0) return null;
     rests.set(name, rest);
     const price = prices[unit.price];
-    if (price !== undefined) total += amount(rate(price, usage.input ?? 0), rest, unit.per);
+    if (price !== undefined)
+      total += (amountOf(rate(price, usage.input ?? 0)) * BigInt(rest)) / BigInt(unit.per);
   }
-  return decimal(total);
+  return total;
 }
 
-const counted = [
-  'input_tokens',
-  'output_tokens',
-  'cache_read_tokens',
-  'cache_write_tokens',
-  'input_audio_tokens',
-  'output_audio_tokens',
-  'cache_audio_read_tokens',
-  'output_reasoning_tokens',
-  'requests',
-] as const;
-type Counted = (typeof counted)[number];
+/** What uses of tools cost; null: one of them has no price. */
+export function toolCostOf(
+  tools: Record<string, number>,
+  prices: Prices,
+  units: PriceTable['units'],
+): Amount | null {
+  let total = 0n;
+  for (const [name, count] of Object.entries(tools)) {
+    const unit = units[name];
+    const price = unit && prices[unit.price];
+    if (!unit || price === undefined || unit.is.family !== 'tool_calls') return null;
+    total += (amountOf(rate(price, 0)) * BigInt(count)) / BigInt(unit.per);
+  }
+  return total;
+}
+
+/** Where each unit of the table stands in a usage. */
+const counts = {
+  input_tokens: (usage) => usage.input,
+  output_tokens: (usage) => usage.output,
+  cache_read_tokens: (usage) => usage.cacheRead,
+  cache_write_tokens: (usage) => usage.cacheWrite,
+  cache_write_5m_tokens: (usage) => usage.cacheWrite5m,
+  cache_write_1h_tokens: (usage) => usage.cacheWrite1h,
+  input_audio_tokens: (usage) => usage.inputAudio,
+  input_image_tokens: (usage) => usage.inputImage,
+  input_video_tokens: (usage) => usage.inputVideo,
+  input_tool_tokens: (usage) => usage.inputTool,
+  output_audio_tokens: (usage) => usage.outputAudio,
+  output_image_tokens: (usage) => usage.outputImage,
+  output_reasoning_tokens: (usage) => usage.reasoning,
+  cache_audio_read_tokens: (usage) => usage.cacheReadAudio,
+  cache_image_read_tokens: (usage) => usage.cacheReadImage,
+  cache_video_read_tokens: (usage) => usage.cacheReadVideo,
+  requests: () => 1,
+} satisfies Record<string, (usage: TokenUsage) => number | null>;
+type Counted = keyof typeof counts;
+const counted = Object.keys(counts) as Counted[];
 
 const known = new WeakMap<Prices, [Counted, Unit][]>();
 
@@ -83,20 +96,4 @@ function rate(price: UnitPrice, inputTokens: number): string {
     price.tiers.toSorted((a, b) => b.start - a.start).find(({ start }) => inputTokens > start)?.price ??
     price.base
   );
-}
-
-function amount(price: string, count: number, per: number): bigint {
-  return (scaled(price) * BigInt(count) * 10n ** BigInt(places - priceScale)) / BigInt(per);
-}
-
-/** A decimal string as an integer of 10^-12. */
-function scaled(text: string): bigint {
-  const [whole = '0', fraction = ''] = text.split('.');
-  return BigInt(whole + fraction.slice(0, priceScale).padEnd(priceScale, '0'));
-}
-
-function decimal(value: bigint): string {
-  const digits = value.toString().padStart(places + 1, '0');
-  const fraction = digits.slice(-places).replace(/0+$/, '');
-  return digits.slice(0, -places) + (fraction && `.${fraction}`);
 }

@@ -52,6 +52,13 @@ export function pricesAt(model: ModelPrices, at: number, kind: Record<string, st
   return Object.assign({}, standard, ...variants.map((variant) => variant.prices).reverse());
 }
 
+/** Whether a model has prices of its own for calls of a kind. */
+export function hasVariant(model: ModelPrices, kind: Record<string, string>): boolean {
+  return (model.price_variants ?? []).some(({ when }) =>
+    Object.entries(kind).every(([name, value]) => when[name] === value),
+  );
+}
+
 function holds(constraint: Constraint | undefined, at: number): boolean {
   if (!constraint) return true;
   const now = new Date(at).toISOString();

@@ -21,6 +21,8 @@ export type Constraint = { start_date: string } | { start_time: string; end_time
 export interface ModelPrices {
   id: string;
   match: Match;
+  /** Tokens of prompt and answer together. */
+  context_window?: number;
   /** The last whose constraint holds counts, else the first. */
   prices: Prices | { constraint?: Constraint; prices: Prices }[];
   /** Other prices for calls of a kind: a service tier. */

@@ -1,0 +1,15 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+import { observeStream } from './stream.ts';
+
+/** Anthropic's Messages. */
+export const anthropicMessages: Dialect = {
+  name: 'anthropic-messages',
+  operation: 'chat',
+  errors: 'anthropic',
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream,
+};

@@ -1,0 +1,30 @@
+import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
+import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
+import { blockTexts } from './request.ts';
+import { readTerms, readUsage } from './usage.ts';
+
+export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
+  const reply = asObject(parseJson(body));
+  if (!reply) return noFacts;
+  const facts = messageFacts(reply);
+  return { ...facts, complete: status === 200 && isComplete(facts) };
+}
+
+/** What a message object tells; `type: error` is the error's own form. */
+export function messageFacts(message: JsonObject): ReplyFacts {
+  return {
+    ...noFacts,
+    model: asString(message.model),
+    responseId: asString(message.id),
+    finishReason: asString(message.stop_reason),
+    ...readUsage(message.usage),
+    ...readTerms(message.usage),
+    error: message.type === 'error' ? (asString(asObject(message.error)?.type) ?? 'error') : null,
+    text: asArray(message.content).flatMap((block) => blockTexts(asObject(block))),
+  };
+}
+
+/** A refusal is not given again, and a paused turn waits to be continued. */
+export function isComplete({ error, finishReason }: ReplyFacts): boolean {
+  return error === null && finishReason !== null && !['refusal', 'pause_turn'].includes(finishReason);
+}

@@ -1,0 +1,16 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+import { observeStream } from './stream.ts';
+
+/** Amazon Bedrock's Converse and ConverseStream. Requests are signed: what came goes on. */
+export const bedrockConverse: Dialect = {
+  name: 'bedrock-converse',
+  operation: 'chat',
+  errors: 'bedrock',
+  untouchable: true,
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream,
+};

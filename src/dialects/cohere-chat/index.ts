@@ -1,0 +1,15 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+import { observeStream } from './stream.ts';
+
+/** Cohere's Chat, version 2. */
+export const cohereChat: Dialect = {
+  name: 'cohere-chat',
+  operation: 'chat',
+  errors: 'cohere',
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream,
+};

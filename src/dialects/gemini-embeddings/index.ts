@@ -1,0 +1,14 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+
+/** Google's embedContent, batchEmbedContents and Vertex's predict. */
+export const geminiEmbeddings: Dialect = {
+  name: 'gemini-embeddings',
+  operation: 'embeddings',
+  errors: 'gemini',
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream: () => null,
+};

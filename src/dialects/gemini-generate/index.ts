@@ -1,0 +1,15 @@
+import type { Dialect } from '../dialect.ts';
+import { readPrompt, readRequest } from './request.ts';
+import { readReply } from './response.ts';
+import { observeStream } from './stream.ts';
+
+/** Google's generateContent and streamGenerateContent, of the Gemini API and of Vertex. */
+export const geminiGenerate: Dialect = {
+  name: 'gemini-generate',
+  operation: 'generate_content',
+  errors: 'gemini',
+  readRequest,
+  readPrompt,
+  readReply,
+  observeStream,
+};

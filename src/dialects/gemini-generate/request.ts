@@ -1,0 +1,47 @@
+import type { PromptText, RequestFacts } from '../dialect.ts';
+import { asArray, asObject, asString, firstCount, type JsonObject, parseJson } from '../json.ts';
+import { readBody, requestFacts } from '../openai/request.ts';
+import { present } from '../text.ts';
+
+/** `…/models/gemini-2.5-flash:generateContent`, with or without a project and location before it. */
+export function modelInPath(endpoint: string): string | null {
+  const [, model] = /\/(?:models|endpoints)\/([^/:]+):[^/]*$/.exec(endpoint) ?? [];
+  return model === undefined ? null : decodeURIComponent(model);
+}
+
+export function readRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
+  return readBody(body, (request) => {
+    const config = asObject(request.generationConfig) ?? asObject(request.generation_config);
+    const thinking = asObject(config?.thinkingConfig) ?? asObject(config?.thinking_config);
+    return requestFacts(request, {
+      model: modelInPath(endpoint),
+      stream: /:streamGenerateContent$/.test(endpoint),
+      user: null,
+      maxOutputTokens: firstCount(config?.maxOutputTokens, config?.max_output_tokens),
+      reasoningEffort: asString(thinking?.thinkingLevel) ?? asString(thinking?.thinking_level),
+    });
+  });
+}
+
+/** System instruction, contents and tools. Google's tokenizer is not public: what is counted is an estimate. */
+export function readPrompt(body: Uint8Array): PromptText {
+  const request = asObject(parseJson(body));
+  const contents = [...asArray(request?.contents), request?.systemInstruction, request?.system_instruction];
+  return {
+    texts: [
+      ...contents.flatMap((content) => contentTexts(asObject(content))),
+      ...asArray(request?.tools).map((tool) => JSON.stringify(tool)),
+    ],
+    overhead: 0,
+  };
+}
+
+/** What the parts of a content say. */
+export function contentTexts(content: JsonObject | null): string[] {
+  return asArray(content?.parts).flatMap((each) => {
+    const part = asObject(each);
+    const call = part?.functionCall ?? part?.functionResponse;
+    const code = asObject(part?.executableCode)?.code ?? asObject(part?.codeExecutionResult)?.output;
+    return present(part?.text, code, call === undefined ? null : JSON.stringify(call));
+  });
+}

@@ -1,0 +1,34 @@
+import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
+import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
+import { contentTexts } from './request.ts';
+import { readUsage } from './usage.ts';
+
+export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
+  const value = parseJson(body);
+  // Errors of a stream come as a list of one.
+  const reply = asObject(value) ?? asObject(asArray(value)[0]);
+  if (!reply) return noFacts;
+  const facts = generationFacts(reply);
+  return { ...facts, complete: status === 200 && facts.complete };
+}
+
+/** What a GenerateContentResponse tells, whole or as one chunk of a stream. */
+export function generationFacts(reply: JsonObject): ReplyFacts {
+  const candidates = asArray(reply.candidates).map(asObject);
+  const finishReason = asString(candidates[0]?.finishReason);
+  const metadata = asObject(reply.usageMetadata);
+  const traffic = asString(metadata?.trafficType);
+  const error = asObject(reply.error);
+  return {
+    ...noFacts,
+    model: asString(reply.modelVersion)?.replace(/^models\//, '') ?? null,
+    responseId: asString(reply.responseId),
+    finishReason,
+    usage: readUsage(metadata),
+    serviceTier: asString(metadata?.serviceTier)?.toLowerCase() ?? null,
+    terms: traffic === null ? {} : { traffic_type: traffic.toLowerCase() },
+    error: error ? (asString(error.status) ?? 'error') : null,
+    complete: error === null && (finishReason === 'STOP' || finishReason === 'MAX_TOKENS'),
+    text: candidates.flatMap((candidate) => contentTexts(asObject(candidate?.content))),
+  };
+}

@@ -1,0 +1,47 @@
+import { isEventStream, noFacts, type ReplyHead, type StreamObserver } from '../dialect.ts';
+import type { JsonObject } from '../json.ts';
+import { JsonArrayParser } from '../json-array.ts';
+import { observeEvents, parseObject } from '../stream.ts';
+import { BoundedText } from '../text.ts';
+import { generationFacts } from './response.ts';
+
+/** Server-sent events with `alt=sse`, else a JSON array that grows. */
+export function observeStream(head: ReplyHead, endpoint: string): StreamObserver | null {
+  if (isEventStream(head)) return observeEvents(chunkReader());
+  if (!/:streamGenerateContent$/.test(endpoint) || head.status !== 200) return null;
+  const elements = new JsonArrayParser();
+  const reader = chunkReader();
+  return {
+    push(bytes) {
+      for (const text of elements.push(bytes)) {
+        const chunk = parseObject(text);
+        if (chunk) reader.read(chunk);
+      }
+    },
+    facts: reader.facts,
+  };
+}
+
+/** Each chunk has the usage so far; the last one counts whole, since earlier ones are of inner turns. */
+function chunkReader() {
+  const text = new BoundedText();
+  let facts = noFacts;
+  return {
+    read(chunk: JsonObject): void {
+      const now = generationFacts(chunk);
+      text.add(...now.text);
+      facts = {
+        ...now,
+        model: now.model ?? facts.model,
+        responseId: now.responseId ?? facts.responseId,
+        finishReason: now.finishReason ?? facts.finishReason,
+        usage: now.usage ?? facts.usage,
+        serviceTier: now.serviceTier ?? facts.serviceTier,
+        terms: { ...facts.terms, ...now.terms },
+        error: facts.error ?? now.error,
+        complete: (facts.complete || now.complete) && now.error === null,
+      };
+    },
+    facts: () => ({ ...facts, text: text.parts() }),
+  };
+}
