@@ -11,6 +11,8 @@ export interface RequestFacts {
   reasoningEffort: string | null;
   /** SHA-256 in hex of the canonical request: equal for requests that ask the same. */
   hash: string;
+  /** Characters of text in it, without images and the like: enough for a first guess of its tokens. */
+  textChars: number;
   /** An answer to it can be given again: it neither begins nor continues anything at the provider. */
   repeatable: boolean;
   /** A stream that would tell its usage if it were asked to, and is not. */
@@ -25,6 +27,8 @@ export interface ReplyFacts {
   finishReason: string | null;
   /** null: the provider told no numbers. */
   usage: TokenUsage | null;
+  /** The output is told only as it was when the answer began. */
+  provisional: boolean;
   /** The usage by model, where an answer is billed in parts; else empty. */
   parts: UsagePart[];
   /** Uses of the provider's own tools that are billed apart, by the price table's names. */
@@ -99,6 +103,7 @@ export const noFacts: ReplyFacts = {
   responseId: null,
   finishReason: null,
   usage: null,
+  provisional: false,
   parts: [],
   tools: {},
   serviceTier: null,

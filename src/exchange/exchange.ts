@@ -134,7 +134,7 @@ export class Exchange {
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    return this.#forward(arrival, { read: bytes, sent: asking?.body });
+    return this.#forward(arrival, asking?.body);
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -195,6 +195,7 @@ export class Exchange {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,
       requestBody: this.#inspected?.requestBody ?? null,
+      textChars: this.#inspected?.facts.textChars ?? 0,
       response: this.#response,
       observation: this.#observation,
       ended: this.#ended,
@@ -209,18 +210,16 @@ export class Exchange {
   }
 
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
-  async #forward(
-    arrival: Arrival,
-    body?: { read: Buffer; sent: Buffer | undefined },
-  ): Promise<ForwardDecision> {
+  async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
     if (this.#record) {
-      const opened = body
-        ? interruptedRecord(this.#record, arrival, body.read, this.#services)
+      const { facts } = this.#inspected ?? {};
+      const opened = facts
+        ? interruptedRecord(this.#record, arrival, facts.textChars, this.#services)
         : this.#record;
       await this.#services.ledger.open(opened);
     }
     this.#forwarded = arrival;
-    return { kind: 'forward', edit: arrival.edit, ...(body?.sent && { body: body.sent }) };
+    return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
   }
 
   #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {

@@ -1,20 +1,27 @@
 import { type Dialect, noFacts, type ReplyFacts } from '../dialects/dialect.ts';
-import { noUsage, type Outcome, type UsageRecord } from '../usage/record.ts';
+import {
+  noUsage,
+  type Outcome,
+  type TokenUsage,
+  type UsageRecord,
+  type UsageSource,
+} from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import type { ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { priceFields, upperCost } from './pricing.ts';
 import type { Services } from './services.ts';
 
-/** Of a JSON body; English prose has about four and a half. */
-const bytesPerToken = 4;
+/** English prose has about four and a half, code and other languages fewer. */
+const charsPerToken = 4;
 
 /** A call that a provider had, and what was seen of it. */
 export interface ForwardedCall {
   record: UsageRecord;
   arrival: Arrival;
-  /** For counting where the provider told no numbers; null: too large. */
+  /** For counting where the provider told no numbers; null: too large, or there is none. */
   requestBody: Buffer | null;
+  textChars: number;
   response: ResponseHead | null;
   observation: Observation | null;
   /** The end of the reply was seen. */
@@ -23,20 +30,20 @@ export interface ForwardedCall {
 
 /** The finished record: outcome, usage, price. */
 export async function settle(call: ForwardedCall, services: Services): Promise<UsageRecord> {
-  const { arrival, response, requestBody, observation, ended } = call;
+  const { arrival, response, observation, ended } = call;
   const facts = observation?.facts() ?? noFacts;
   const seen = observation !== null && observation.observe !== 'nothing';
   const outcome = outcomeOf(response, ended, facts);
   let record: UsageRecord = { ...call.record, outcome, ...(seen && replyFields(facts, call.record)) };
-  const uncounted =
-    record.usageSource === null &&
-    !facts.pending &&
-    (seen ? facts.error === null && response?.status === 200 : response === null);
-  if (uncounted && arrival.dialect && requestBody) {
-    record = {
-      ...record,
-      ...(await countUsage({ dialect: arrival.dialect, requestBody, record, facts }, services)),
-    };
+  const told = record.usageSource === null ? null : record.usage;
+  // An error that came before anything else is not billed.
+  const billed = seen
+    ? response?.status === 200 && (facts.error === null || facts.text.length > 0)
+    : !response;
+  if (arrival.dialect && !arrival.dialect.later && !facts.pending && billed && (!told || facts.provisional)) {
+    const counted = await countUsage(call, arrival.dialect, facts, services);
+    const output = Math.max(told?.output ?? 0, counted.usage.output ?? 0);
+    record = { ...record, ...counted, ...(told && { usage: { ...told, output }, usageSource: 'estimated' }) };
   }
   const price = priceFields(record, arrival, services.pricer);
   const openEnded = record.usageSource !== null && record.usageSource !== 'provider' && !ended;
@@ -74,32 +81,38 @@ export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<Usa
 
 /** Counts what the provider did not: the prompt that was sent, the text that came. */
 async function countUsage(
-  call: { dialect: Dialect; requestBody: Buffer; record: UsageRecord; facts: ReplyFacts },
+  { record, requestBody, textChars }: ForwardedCall,
+  dialect: Dialect,
+  facts: ReplyFacts,
   { reader, counter }: Pick<Services, 'reader' | 'counter'>,
-): Promise<Pick<UsageRecord, 'usage' | 'usageSource'>> {
-  const model = call.record.model ?? call.record.requestedModel;
-  const prompt = await reader.prompt(call.dialect, call.requestBody);
+): Promise<{ usage: TokenUsage; usageSource: UsageSource }> {
+  const model = facts.model ?? record.requestedModel;
+  const prompt = requestBody && (await reader.prompt(dialect, requestBody));
   const [input, output] = await Promise.all([
-    counter.count(model, prompt.texts),
-    counter.count(model, call.facts.text),
+    prompt ? counter.count(model, prompt.texts) : { tokens: guessTokens(textChars), exact: false },
+    counter.count(model, facts.text),
   ]);
   return {
-    usage: { ...noUsage, input: input.tokens + prompt.overhead, output: output.tokens },
+    usage: { ...noUsage, input: input.tokens + (prompt?.overhead ?? 0), output: output.tokens },
     usageSource: input.exact && output.exact ? 'counted' : 'estimated',
   };
 }
 
+function guessTokens(chars: number): number {
+  return Math.ceil(chars / charsPerToken);
+}
+
 /**
- * The record of a call as it would be if weir ended now: its input guessed by the size of the body,
+ * The record of a call as it would be if weir ended now: its input guessed by the length of its text,
  * since there is no time to count it before the call goes on.
  */
 export function interruptedRecord(
   record: UsageRecord,
   arrival: Arrival,
-  body: Buffer,
+  textChars: number,
   { pricer }: Pick<Services, 'pricer'>,
 ): UsageRecord {
-  const usage = { ...noUsage, input: Math.ceil(body.length / bytesPerToken), output: 0 };
+  const usage = { ...noUsage, input: guessTokens(textChars), output: 0 };
   const guessed: UsageRecord = { ...record, usage, usageSource: 'estimated' };
   const costUpperUsd = upperCost(guessed, arrival, pricer);
   return { ...guessed, ...priceFields(guessed, arrival, pricer), costUpperUsd };

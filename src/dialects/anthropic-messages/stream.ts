@@ -17,6 +17,7 @@ export function messageReader() {
   const text = new BoundedText();
   let facts = noFacts;
   let usage: JsonObject = {};
+  let counted = false;
   let stopped = false;
   return {
     read(event: JsonObject): void {
@@ -36,6 +37,7 @@ export function messageReader() {
           break;
         case 'message_delta':
           usage = { ...usage, ...asObject(event.usage) };
+          counted ||= asObject(event.usage) !== null;
           facts = { ...facts, finishReason: asString(delta?.stop_reason) ?? facts.finishReason };
           break;
         case 'message_stop':
@@ -47,7 +49,7 @@ export function messageReader() {
     },
     facts() {
       const now = { ...facts, ...readUsage(usage), ...readTerms(usage), text: text.parts() };
-      return { ...now, complete: stopped && isComplete(now) };
+      return { ...now, provisional: now.usage !== null && !counted, complete: stopped && isComplete(now) };
     },
   };
 }

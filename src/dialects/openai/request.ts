@@ -9,7 +9,10 @@ export function readBody<T>(body: Uint8Array, read: (request: JsonObject) => T):
 }
 
 /** What requests of every family have in common. */
-export function requestFacts(request: JsonObject, own: Partial<RequestFacts>): RequestFacts {
+export function requestFacts(
+  request: JsonObject,
+  own: Partial<Omit<RequestFacts, 'hash' | 'textChars'>>,
+): RequestFacts {
   return {
     model: asString(request.model),
     stream: request.stream === true,
@@ -19,6 +22,7 @@ export function requestFacts(request: JsonObject, own: Partial<RequestFacts>): R
     repeatable: true,
     hidesUsage: false,
     ...own,
+    textChars: textChars(request),
     hash: createHash('sha256').update(canonicalJson(request)).digest('hex'),
   };
 }
@@ -39,4 +43,16 @@ export function readCompletionRequest(body: Uint8Array, endpoint: string): Reque
       hidesUsage: request.stream === true && asObject(request.stream_options)?.include_usage !== true,
     }),
   );
+}
+
+/** Longer texts without a space at their beginning are data: base64 of an image, a file, a sound. */
+const maxWordChars = 1_000;
+
+function textChars(value: unknown): number {
+  if (typeof value === 'string') {
+    const isData = value.length > maxWordChars && !/\s/.test(value.slice(0, maxWordChars));
+    return isData ? 0 : value.length;
+  }
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce<number>((sum, each) => sum + textChars(each), 0);
 }
