@@ -6,6 +6,7 @@ import { collector } from './roles/collector.ts';
 import { printEnvoy } from './roles/envoy.ts';
 import { migrateDatabase } from './roles/migrate.ts';
 import { processor } from './roles/processor.ts';
+import { repriceRange } from './roles/reprice.ts';
 import { run } from './roles/run.ts';
 import { up } from './roles/up.ts';
 
@@ -37,6 +38,10 @@ command('processor', 'the external processor that Envoy asks about each call', p
 );
 command('collector', 'takes usage records in, writes them to PostgreSQL, serves the API', collector);
 command('migrate', 'brings the database to the schema of this release', migrateDatabase);
+command('reprice', 'prices past calls anew, by the prices that are known and configured now', repriceRange)
+  .requiredOption('--from <date>', 'first day, in UTC')
+  .requiredOption('--to <date>', 'day after the last')
+  .option('--dry-run', 'count what would change');
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
 

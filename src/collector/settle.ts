@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import { settleLate } from './late-usage.ts';
 
 /** How long an exchange waits for its witness, from its arrival here. */
 const graceMs = 60_000;
@@ -79,6 +80,7 @@ export function createSettler(options: { pool: Pool; log: Logger; now: () => num
       await pool.query(settleByWitness, [null]);
       await pool.query(giveUp, [now() - graceMs]);
       await pool.query(forget, [now() - witnessKeptMs]);
+      await settleLate(pool, null);
     },
     async drain(): Promise<void> {
       await looking;

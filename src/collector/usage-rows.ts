@@ -1,11 +1,16 @@
 import type { PoolClient } from 'pg';
-import type { UsageRecord } from '../usage/record.ts';
+import { type UsageRecord, usageNames } from '../usage/record.ts';
 import { type Column, insertStatement, insertValues, storable, storableJson } from './insert.ts';
 
 const text = (value: string | null) => (value === null ? null : storable(value));
 
+/** Where each part of the usage stands: `cacheWrite5m` in `cache_write_5m_tokens`. */
+export const tokenColumns = usageNames.map(
+  (part) => [part, `${part.replace(/([a-z])([A-Z0-9])/g, '$1_$2').toLowerCase()}_tokens` as const] as const,
+);
+
 /** The columns of `usage` (src/db/migrations/0002_usage.sql) in a record. */
-const columns: Column<UsageRecord>[] = [
+export const columns: Column<UsageRecord>[] = [
   ['trace_id', 'text', (r) => r.traceId],
   ['span_id', 'text', (r) => r.spanId],
   ['parent_span_id', 'text', (r) => r.parentSpanId],
@@ -35,22 +40,7 @@ const columns: Column<UsageRecord>[] = [
   ['attempts', 'integer', (r) => r.attempts],
   ['cache', 'text', (r) => r.cache],
   ['cache_key', 'text', (r) => text(r.cacheKey)],
-  ['input_tokens', 'bigint', (r) => r.usage.input],
-  ['output_tokens', 'bigint', (r) => r.usage.output],
-  ['cache_read_tokens', 'bigint', (r) => r.usage.cacheRead],
-  ['cache_write_tokens', 'bigint', (r) => r.usage.cacheWrite],
-  ['reasoning_tokens', 'bigint', (r) => r.usage.reasoning],
-  ['input_audio_tokens', 'bigint', (r) => r.usage.inputAudio],
-  ['output_audio_tokens', 'bigint', (r) => r.usage.outputAudio],
-  ['cache_read_audio_tokens', 'bigint', (r) => r.usage.cacheReadAudio],
-  ['cache_write_5m_tokens', 'bigint', (r) => r.usage.cacheWrite5m],
-  ['cache_write_1h_tokens', 'bigint', (r) => r.usage.cacheWrite1h],
-  ['input_image_tokens', 'bigint', (r) => r.usage.inputImage],
-  ['input_video_tokens', 'bigint', (r) => r.usage.inputVideo],
-  ['input_tool_tokens', 'bigint', (r) => r.usage.inputTool],
-  ['output_image_tokens', 'bigint', (r) => r.usage.outputImage],
-  ['cache_read_image_tokens', 'bigint', (r) => r.usage.cacheReadImage],
-  ['cache_read_video_tokens', 'bigint', (r) => r.usage.cacheReadVideo],
+  ...tokenColumns.map(([part, name]): Column<UsageRecord> => [name, 'bigint', (r) => r.usage[part]]),
   ['parts', 'jsonb', (r) => storableJson(r.parts)],
   ['tools', 'jsonb', (r) => storableJson(r.tools)],
   ['terms', 'jsonb', (r) => storableJson(r.terms)],

@@ -3,6 +3,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty, withConnection } from './insert.ts';
+import { insertLateUsage, isLate, settleLate, withoutNumbers } from './late-usage.ts';
 import type { Span } from './otlp.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
 
@@ -29,14 +30,21 @@ export async function writeUsage(
   }
   // Writers side by side lock rows in the same order.
   const ordered = [...best].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+  const late = ordered.map(({ record }) => record).filter(isLate);
   return withConnection(pool, async (client) => {
+    await insertLateUsage(client, late);
     const faulty = await insertAllButFaulty(ordered, (part) =>
       insertUsage(
         client,
-        part.map(({ record }) => record),
+        part.map(({ record }) => (isLate(record) ? withoutNumbers(record) : record)),
         receivedAt,
       ),
     );
+    if (late.length > 0)
+      await settleLate(
+        client,
+        late.flatMap(({ responseId }) => responseId ?? []),
+      );
     for (const [each, reason] of faulty) refusals.set(each, reason);
     const letters = [...refusals].map(([{ span }, reason]) => ({ reason, content: readable(span) }));
     await insertDeadLetters(client, letters, receivedAt);

@@ -3,6 +3,7 @@ import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
 import type { Headers, RequestHead } from './messages.ts';
+import { billingTerms } from './pricing.ts';
 import { readTags } from './tags.ts';
 
 /** The record of an exchange as far as its head tells; it would be `interrupted` if it stopped here. */
@@ -47,7 +48,7 @@ export function draftRecord(call: {
     parts: [],
     tools: {},
     serviceTier: null,
-    terms: {},
+    terms: billingTerms(arrival.credential),
     region: regionOf(arrival.provider.base_url, arrival.target.path),
     listUsd: null,
     costUsd: null,

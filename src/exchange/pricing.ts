@@ -1,11 +1,30 @@
 import type { Price } from '../usage/price.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import type { Arrival } from './arrival.ts';
 import type { Services } from './services.ts';
 
 type Pricer = Services['pricer'];
-/** What of the call's way its price depends on. */
-export type Billed = Pick<Arrival, 'provider' | 'credential'>;
+/** Whom the call goes to; its price depends on the URL. */
+export interface Billed {
+  provider: { base_url: string };
+}
+
+/** What of a record its price is made of. */
+type Priced = Pick<
+  UsageRecord,
+  | 'provider'
+  | 'path'
+  | 'model'
+  | 'requestedModel'
+  | 'usage'
+  | 'usageSource'
+  | 'parts'
+  | 'tools'
+  | 'startedAt'
+  | 'serviceTier'
+  | 'terms'
+  | 'reportedUsd'
+  | 'credentialFingerprint'
+>;
 
 type PriceFields = Pick<
   UsageRecord,
@@ -16,12 +35,12 @@ type PriceFields = Pick<
 const tolerance = 0.01;
 
 /** The list price of a record's tokens at its time, and what of it is billed. */
-export function priceFields(record: UsageRecord, billed: Billed, pricer: Pricer): PriceFields {
+export function priceFields(record: Priced, billed: Billed, pricer: Pricer): PriceFields {
   const price = record.usageSource === null ? null : priceOf(record, billed, pricer);
   const listUsd = price?.usd ?? null;
   return {
     listUsd,
-    costUsd: listUsd !== null && isPaidOtherwise(record, billed) ? '0' : listUsd,
+    costUsd: listUsd !== null && isPaidOtherwise(record) ? '0' : listUsd,
     toolUsd: price?.toolUsd ?? null,
     costDisputed: isDisputed(record.reportedUsd, price),
     priceModel: price?.model ?? null,
@@ -44,7 +63,7 @@ export function upperCost(record: UsageRecord, billed: Billed, pricer: Pricer): 
   return priceOf({ ...record, usage }, billed, pricer)?.usd ?? null;
 }
 
-function priceOf(record: UsageRecord, { provider }: Billed, pricer: Pricer): Price | null {
+function priceOf(record: Priced, { provider }: Billed, pricer: Pricer): Price | null {
   const { model, requestedModel } = record;
   const ask = (name: string | null) =>
     name === null
@@ -67,9 +86,14 @@ function priceOf(record: UsageRecord, { provider }: Billed, pricer: Pricer): Pri
   return ask(model) ?? (model === null || isSameFamily(model, requestedModel) ? ask(requestedModel) : null);
 }
 
+/** What else the price depends on, beside what the reply tells: how the credential is paid for. */
+export function billingTerms(credential: string | null): Record<string, string> {
+  return credential?.startsWith('sk-ant-oat') ? { billing: 'subscription' } : {};
+}
+
 /** A subscription (Claude's OAuth tokens) and provisioned throughput are paid by the month. */
-function isPaidOtherwise({ terms }: UsageRecord, { credential }: Billed): boolean {
-  return credential?.startsWith('sk-ant-oat') === true || terms.traffic_type === 'provisioned_throughput';
+function isPaidOtherwise({ terms }: Priced): boolean {
+  return terms.billing === 'subscription' || terms.traffic_type === 'provisioned_throughput';
 }
 
 function isDisputed(reported: string | null, price: Price | null): boolean | null {

@@ -71,7 +71,7 @@ export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<Usa
     serviceTier: facts.serviceTier,
     parts: facts.parts,
     tools: facts.tools,
-    terms: facts.terms,
+    terms: { ...before.terms, ...facts.terms },
     region: facts.terms.inference_geo ?? before.region,
     reportedUsd: facts.reportedUsd,
     errorCode: facts.error ?? before.errorCode,

@@ -42,7 +42,7 @@ const maxSocketDirectory = 88;
 export async function preparePostgres(directory: string): Promise<PreparedPostgres> {
   const native = findBinaries();
   const user = unprivilegedUser();
-  const home = user && !isReachable(directory) ? publicPlace(directory) : directory;
+  const home = homeOf(directory, user);
   const binaries = user && !isReachable(native) ? copyBinaries(native) : native;
   const cluster = join(home, 'cluster');
   const sockets = socketDirectory(home);
@@ -60,8 +60,18 @@ export async function preparePostgres(directory: string): Promise<PreparedPostgr
       ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     ...as,
-    url: `postgres://weir@localhost:${port}/postgres?host=${encodeURIComponent(sockets)}`,
+    url: embeddedUrl(directory),
   };
+}
+
+/** Where clients find the embedded PostgreSQL of a data directory, while it runs. */
+export function embeddedUrl(directory: string): string {
+  const sockets = socketDirectory(homeOf(directory, unprivilegedUser()));
+  return `postgres://weir@localhost:${port}/postgres?host=${encodeURIComponent(sockets)}`;
+}
+
+function homeOf(directory: string, user: ReturnType<typeof unprivilegedUser>): string {
+  return user && !isReachable(directory) ? publicPlace(directory) : directory;
 }
 
 const settings = {

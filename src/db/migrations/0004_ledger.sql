@@ -21,5 +21,16 @@ ALTER TABLE usage
   ADD COLUMN cost_disputed boolean,
   ADD COLUMN price_factors text;
 
--- The numbers of an answer that was made in the background come with a later read of it.
-CREATE INDEX usage_pending ON usage (provider, response_id) WHERE usage_source IS NULL AND response_id IS NOT NULL;
+-- The numbers of an answer that was made in the background: they come with a later read of it, and
+-- settle its first row once.
+CREATE TABLE late_usage (
+  organization text NOT NULL,
+  provider text NOT NULL,
+  response_id text NOT NULL,
+  received_at timestamptz NOT NULL DEFAULT now(),
+  -- Columns of usage and their values.
+  facts jsonb NOT NULL,
+  PRIMARY KEY (organization, provider, response_id)
+);
+CREATE INDEX usage_pending ON usage (organization, provider, response_id)
+  WHERE usage_source IS NULL AND response_id IS NOT NULL;
