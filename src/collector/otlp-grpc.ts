@@ -1,5 +1,6 @@
 import type { handleUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import grpc from '@grpc/grpc-js';
+import { formatAddress } from '../config/address.ts';
 import type { Address } from '../config/schema.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { type Answer, busy, type Ingest } from './ingest.ts';
@@ -54,7 +55,7 @@ export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budg
     /** Resolves to the address bound; rejects when it is taken. */
     async start(): Promise<Address> {
       const { host } = address;
-      const target = `${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+      const target = formatAddress(address);
       const port = await new Promise<number>((resolve, reject) => {
         server.bindAsync(target, grpc.ServerCredentials.createInsecure(), (error, bound) =>
           error ? reject(error) : resolve(bound),

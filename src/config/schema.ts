@@ -22,6 +22,17 @@ const address = z
   })
   .refine(({ port }) => port <= 65_535, 'expected a port up to 65535');
 
+const sizes = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** A size such as `64MiB`; parsed to bytes. */
+const size = z
+  .string()
+  .regex(/^\d{1,6}(KiB|MiB|GiB)$/, 'a size such as 64MiB or 1GiB')
+  .transform((text) => {
+    const [, count, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+    return Number(count) * sizes[unit as keyof typeof sizes];
+  });
+
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes');
 
 const provider = z.strictObject({
@@ -72,6 +83,13 @@ const limit = z.strictObject({
       'expected a window of whole seconds, from 1s to 24d',
     )
     .describe('Length of a window, which begins with its first request.'),
+});
+
+const url = z.url({ protocol: /^https?$/, error: 'a URL such as http://otel-collector:4318' });
+
+const endpoint = z.strictObject({
+  url: url.describe('Base URL: `/v1/traces` is put behind it.'),
+  headers: z.record(z.string(), z.string()).prefault({}).describe('Headers that go with each request.'),
 });
 
 /** A price in USD as decimal text: a number of YAML would be a binary float. */
@@ -205,6 +223,26 @@ export const configSchema = z.strictObject({
           { name: 'per-organization', per: 'organization', requests: 1000, window: '1h' },
         ])
         .describe('Each call counts against all of them; `[]` turns limits off.'),
+    })
+    .prefault({}),
+  journal: z
+    .strictObject({
+      max_size: size
+        .prefault('1GiB')
+        .describe('Usage that no endpoint has taken yet may fill so much disk; then the newest is dropped.'),
+      sync: duration
+        .optional()
+        .describe(
+          'How much usage a power loss may cost: the journal is forced to the disk so often. Default: when the system likes; a killed process costs nothing either way.',
+        ),
+    })
+    .prefault({}),
+  telemetry: z
+    .strictObject({
+      otlp: z
+        .array(endpoint)
+        .prefault([])
+        .describe('OTLP endpoints over HTTP that get the usage spans as well: a collector, Tempo, Jaeger.'),
     })
     .prefault({}),
   log: z

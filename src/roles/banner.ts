@@ -1,4 +1,5 @@
-import type { Config } from '../config/schema.ts';
+import { formatAddress } from '../config/address.ts';
+import type { Address, Config } from '../config/schema.ts';
 import type { FirstKeys } from '../identity/store.ts';
 
 /** What one needs to know to begin, and lines to paste. */
@@ -40,6 +41,6 @@ export function printBanner({
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function url({ host, port }: { host: string; port: number }): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function url(address: Address): string {
+  return `http://${formatAddress(address)}`;
 }

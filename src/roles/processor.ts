@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { createCache } from '../cache/create.ts';
+import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
@@ -34,9 +35,14 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const counter = createCounter();
   const ledger = createLedger({
     root: paths.journal,
-    endpoints: [`http://${config.listen.otlp_http.host}:${config.listen.otlp_http.port}`],
+    endpoints: [
+      { url: `http://${formatAddress(config.listen.otlp_http)}`, headers: {} },
+      ...config.telemetry.otlp,
+    ],
     version,
     log,
+    maxBytes: config.journal.max_size,
+    syncMs: config.journal.sync,
   });
   await ledger.start();
   const exchanges = createExchanges({

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { formatAddress } from '../config/address.ts';
 import type { Settings } from '../config/env.ts';
 import type { Address, Config } from '../config/schema.ts';
 import { migrate } from '../db/migrate.ts';
@@ -102,9 +103,9 @@ async function chooseListen({ config, given }: Settings): Promise<Listen> {
 
 function listenEnv(listen: Listen): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(listen).map(([name, { host, port }]) => [
+    Object.entries(listen).map(([name, address]) => [
       `WEIR_LISTEN_${name.toUpperCase()}`,
-      `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      formatAddress(address),
     ]),
   );
 }

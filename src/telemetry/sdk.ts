@@ -51,6 +51,10 @@ export function startTelemetry(options: { version: string; onEnd: (span: Readabl
     useIds(ids) {
       next = ids;
     },
-    shutdown: () => sdk.shutdown(),
+    async shutdown() {
+      await sdk.shutdown();
+      // It stays registered otherwise, and the next one would get its spans.
+      trace.disable();
+    },
   };
 }

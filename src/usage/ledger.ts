@@ -4,20 +4,30 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { startTelemetry } from '../telemetry/sdk.ts';
 import { Journal } from './journal/journal.ts';
-import { createOtlpClient } from './journal/otlp-client.ts';
+import { createOtlpClient, type OtlpEndpoint } from './journal/otlp-client.ts';
 import type { Ledger, UsageRecord } from './record.ts';
 import { spanName, toAttributes } from './span.ts';
 
 /**
  * The ledger of a processor: records become OpenTelemetry spans, lie in the journal under `root`, and
- * are sent to every OTLP endpoint (base URLs) until it has them.
+ * are sent to every OTLP endpoint until it has them.
  */
-export function createLedger(options: { root: string; endpoints: string[]; version: string; log: Logger }) {
+export function createLedger(options: {
+  root: string;
+  endpoints: OtlpEndpoint[];
+  version: string;
+  log: Logger;
+  maxBytes: number;
+  /** How often the journal is forced to the disk; undefined: when the system likes. */
+  syncMs: number | undefined;
+}) {
   const clients = options.endpoints.map(createOtlpClient);
   const journal = new Journal({
     root: options.root,
     endpoints: clients.map(({ send }) => send),
     log: options.log,
+    maxBytes: options.maxBytes,
+    syncMs: options.syncMs,
   });
   let ended: ReadableSpan | null = null;
   const telemetry = startTelemetry({

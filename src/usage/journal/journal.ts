@@ -8,15 +8,14 @@ import { adoptDead, ownerFile, readLeft, removeJournal } from './recover.ts';
 import { isBefore, Shipper } from './shipper.ts';
 import { SegmentWriter, segmentBytes, segmentFile } from './writer.ts';
 
-/** Beyond this much that no endpoint has taken, new lines are dropped: the oldest are kept. 1 GiB. */
-const defaultMaxBytes = 1024 * 1024 * 1024;
-
 export interface JournalOptions {
   /** Holds a directory for each process. */
   root: string;
   endpoints: Send[];
   log: Logger;
-  maxBytes?: number;
+  /** Beyond this much that no endpoint has taken, new lines are dropped: the oldest are kept. */
+  maxBytes: number;
+  syncMs: number | undefined;
   random?: () => number;
 }
 
@@ -36,12 +35,15 @@ export class Journal {
   #oldest = 1;
   #dropped = 0;
   readonly #waiters = new Set<() => void>();
+  readonly #syncMs: number | undefined;
+  #syncing: NodeJS.Timeout | undefined;
 
   constructor(options: JournalOptions) {
     const owner: Owner = thisOwner();
     this.#root = options.root;
     this.#log = options.log;
-    this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
+    this.#maxBytes = options.maxBytes;
+    this.#syncMs = options.syncMs;
     this.#directory = join(options.root, `${owner.pid}-${owner.start}-${Date.now().toString(36)}`);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     writeFileSync(join(this.#directory, ownerFile), JSON.stringify(owner));
@@ -65,6 +67,7 @@ export class Journal {
    * open ones as `interrupted` says.
    */
   async start(interrupted: (open: Buffer) => Buffer | null): Promise<void> {
+    if (this.#syncMs !== undefined) this.#syncing = setInterval(() => void this.#sync(), this.#syncMs);
     for (const shipper of this.#shippers) shipper.start();
     for (const directory of adoptDead(this.#root, this.#directory, this.#log)) {
       const { closed, open } = readLeft(directory, this.#log);
@@ -117,9 +120,16 @@ export class Journal {
 
   /** What was not shipped stays for the next process. */
   async stop(): Promise<void> {
+    clearInterval(this.#syncing);
     await this.#writer.close();
     await Promise.all(this.#shippers.map((shipper) => shipper.stop()));
     if (this.#behind() === 0 && this.#opened.size === 0) removeJournal(this.#directory);
+  }
+
+  async #sync(): Promise<void> {
+    await this.#writer
+      .sync()
+      .catch((error: unknown) => this.#log.error({ err: error }, 'the journal was not synced'));
   }
 
   /** Endpoints that have not got everything. */

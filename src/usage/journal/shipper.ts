@@ -123,7 +123,11 @@ export class Shipper {
     let backoff = minBackoffMs;
     while (spans.length > 0) {
       const result = await this.#send(spans, this.#stop.signal);
-      if (result.kind === 'taken') return true;
+      if (result.kind === 'taken') {
+        if (result.partial)
+          this.#log.warn({ spans: spans.length }, 'an endpoint refused part of a batch for good');
+        return true;
+      }
       if (result.kind === 'refused') {
         if (spans.length === 1) {
           this.#log.error({ reason: result.reason }, 'a usage record was refused for good');

@@ -21,6 +21,7 @@ export class SegmentWriter {
   readonly #onWritten: (end: Position) => void;
   #file: FileHandle | null = null;
   #end: Position = { segment: 1, offset: 0 };
+  #synced: Position | null = null;
   #waiting: { frame: Frame; done: (at: Position) => void; failed: (error: unknown) => void }[] = [];
   #writing: Promise<void> | null = null;
 
@@ -60,6 +61,7 @@ export class SegmentWriter {
 
   async #writeGroup(frames: Buffer[]): Promise<Position> {
     if (!this.#file || this.#end.offset >= segmentBytes) {
+      if (this.#synced) await this.#file?.datasync();
       await this.#file?.close();
       const segment = this.#file ? this.#end.segment + 1 : this.#end.segment;
       this.#file = await open(segmentFile(this.#directory, segment), 'a', 0o600);
@@ -82,6 +84,14 @@ export class SegmentWriter {
   /** Resolves when all that was appended is written. */
   async flush(): Promise<void> {
     while (this.#writing) await this.#writing;
+  }
+
+  /** Forces what is written to the disk. */
+  async sync(): Promise<void> {
+    if (this.#synced === this.#end) return;
+    const end = this.#end;
+    await this.#file?.datasync();
+    this.#synced = end;
   }
 
   async close(): Promise<void> {
