@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { ownCopy } from '../dialects/own-copy.ts';
 import { type Cache, type CachedAnswer, maxBodyBytes } from './cache.ts';
 
 /** What an entry takes beside its body, in bytes. */
@@ -16,8 +17,7 @@ export function createMemoryCache(options: { maxBytes: number; now: () => number
     get: async (key) => entries.get(key) ?? null,
     async set(key, answer, ttlMs) {
       if (ttlMs <= 0 || answer.body.length > maxBodyBytes) return;
-      // A copy: a body may be a part of a larger buffer, which it would hold.
-      entries.set(key, { ...answer, body: Buffer.from(answer.body) }, { ttl: ttlMs });
+      entries.set(key, { ...answer, body: ownCopy(answer.body) }, { ttl: ttlMs });
     },
   };
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { createByteBudget } from '../cache/byte-budget.ts';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
-import { createByteBudget } from './byte-budget.ts';
 import { createIngest } from './ingest.ts';
 import { createOtlpGrpc } from './otlp-grpc.ts';
 import { createOtlpHttp } from './otlp-http.ts';

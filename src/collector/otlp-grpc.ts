@@ -1,8 +1,8 @@
 import type { handleUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import grpc from '@grpc/grpc-js';
+import type { ByteBudget } from '../cache/byte-budget.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Address } from '../config/schema.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { type Answer, busy, type Ingest } from './ingest.ts';
 import { code, maxRequestBytes, type Signal } from './otlp.ts';
 import { protobufEncoding } from './otlp-protobuf.ts';

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { Address } from '../config/schema.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { busy, type Ingest, type Refusal } from './ingest.ts';
 import { code, type Encoding, maxRequestBytes, type Signal, type Status } from './otlp.ts';
 import { jsonEncoding } from './otlp-json.ts';

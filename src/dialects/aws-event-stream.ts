@@ -1,3 +1,5 @@
+import { ownCopy } from './own-copy.ts';
+
 /** A message that is larger is passed over: 4 MiB. */
 const maxMessageBytes = 4 * 1024 * 1024;
 const preludeBytes = 12;
@@ -48,7 +50,7 @@ export class AwsEventParser {
       events.push(readMessage(bytes.subarray(at, at + total), headers));
       at += total;
     }
-    this.#held = bytes.subarray(at);
+    this.#held = ownCopy(bytes.subarray(at));
     return events;
   }
 }

@@ -1,4 +1,5 @@
 import type { ProviderConfig } from '../config/schema.ts';
+import { noText, type SeenText } from './text.ts';
 import type { TokenUsage, UsagePart } from './usage.ts';
 
 /** What weir needs to know of a request. Plain data: it crosses from a worker thread. */
@@ -44,8 +45,8 @@ export interface ReplyFacts {
   pending: boolean;
   /** A whole, good answer: may be kept and given again. */
   complete: boolean;
-  /** What the caller could read of it; counted where the provider told no numbers. Bounded. */
-  text: string[];
+  /** What the caller could read of it; counted where the provider told no numbers. */
+  text: SeenText;
 }
 
 /** The texts of a request, and the tokens that its form costs beside them. */
@@ -112,7 +113,7 @@ export const noFacts: ReplyFacts = {
   error: null,
   pending: false,
   complete: false,
-  text: [],
+  text: noText,
 };
 
 export const isEventStream = ({ contentType }: ReplyHead) => /^\s*text\/event-stream/.test(contentType);

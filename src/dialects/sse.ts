@@ -1,3 +1,5 @@
+import { ownCopy } from './own-copy.ts';
+
 /** One server-sent event. */
 export interface ServerSentEvent {
   /** The `event:` field; empty when there was none. */
@@ -47,8 +49,8 @@ export class SseParser {
       }
       start = at + 1;
     }
-    // A copy: the chunk's memory belongs to the caller.
-    if (start < bytes.length) this.#keep(Buffer.from(bytes.subarray(start)));
+    // The chunk's memory belongs to the caller.
+    if (start < bytes.length) this.#keep(ownCopy(bytes.subarray(start)));
     return events;
   }
 

@@ -1,20 +1,35 @@
-/** Beyond this much text the count is an estimate from its length: 256 KiB. */
-const maxTextChars = 256 * 1024;
+/** So much of a text is held on to; what is beyond is counted by its length. */
+const maxHeldChars = 16 * 1024;
+/** Many small strings take more memory than one large. */
+const pieceChars = 1024;
 
-/** Text in few large pieces instead of many small ones; what is beyond the bound is left out. */
+/** What a caller could read of a reply: its beginning, and the length of all of it. */
+export interface SeenText {
+  texts: string[];
+  /** Characters, of the texts and of what came after them. */
+  chars: number;
+}
+
+export const noText: SeenText = { texts: [], chars: 0 };
+
+/** Text as it comes, in bounded memory. */
 export class BoundedText {
   readonly #pieces: string[] = [];
   #open: string[] = [];
   #openChars = 0;
+  #held = 0;
   #chars = 0;
 
   add(...texts: unknown[]): void {
     for (const text of texts) {
-      if (typeof text !== 'string' || this.#chars >= maxTextChars) continue;
+      if (typeof text !== 'string') continue;
       this.#chars += text.length;
-      this.#openChars += text.length;
-      this.#open.push(text);
-      if (this.#openChars >= 4096) this.#close();
+      const kept = text.slice(0, maxHeldChars - this.#held);
+      if (kept === '') continue;
+      this.#held += kept.length;
+      this.#openChars += kept.length;
+      this.#open.push(kept);
+      if (this.#openChars >= pieceChars) this.#close();
     }
   }
 
@@ -24,10 +39,15 @@ export class BoundedText {
     this.#openChars = 0;
   }
 
-  parts(): string[] {
+  seen(): SeenText {
     if (this.#openChars > 0) this.#close();
-    return this.#pieces;
+    return { texts: this.#pieces, chars: this.#chars };
   }
+}
+
+/** The texts of a reply that is there as a whole. */
+export function wholeText(texts: string[]): SeenText {
+  return { texts, chars: texts.reduce((sum, text) => sum + text.length, 0) };
 }
 
 /** The texts that are there and not empty. */

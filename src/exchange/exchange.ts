@@ -1,6 +1,7 @@
 import type { CachedAnswer } from '../cache/cache.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
+import { ownCopy } from '../dialects/own-copy.ts';
 import type { LimitState } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { hitAnswer, limitHeaders, limitRefusal, refusalAnswer } from './answers.ts';
@@ -140,7 +141,7 @@ export class Exchange {
   responseHead(head: ResponseHead): ResponsePlan {
     this.#response = head;
     const arrival = this.#arrival;
-    this.#observation = observe(head, arrival, this.#services.reader);
+    this.#observation = observe(head, arrival, this.#services);
     this.#ended = this.#observation.observe === 'nothing';
     const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
     if (this.#inspected) this.#inspected.filter = filter;
@@ -201,11 +202,16 @@ export class Exchange {
       ended: this.#ended,
     };
     this.#closing(
-      settle(call, this.#services).then((record) => {
-        this.#close(record);
-        // What it costs is known only now.
-        if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
-      }),
+      settle(call, this.#services)
+        .then((record) => {
+          this.#close(record);
+          // What it costs is known only now.
+          if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
+        })
+        .finally(() => {
+          call.observation?.release();
+          this.#services.held.give(call.requestBody?.length ?? 0);
+        }),
     );
   }
 
@@ -219,6 +225,11 @@ export class Exchange {
       await this.#services.ledger.open(opened);
     }
     this.#forwarded = arrival;
+    const { requestBody } = this.#inspected ?? {};
+    if (this.#inspected && requestBody)
+      this.#inspected.requestBody = this.#services.held.take(requestBody.length)
+        ? ownCopy(requestBody)
+        : null;
     return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
   }
 

@@ -1,8 +1,11 @@
+import type { ByteBudget } from '../cache/byte-budget.ts';
+import { ByteStore } from '../cache/byte-store.ts';
 import type { Dialect, ReplyFacts, ReplyHead, StreamObserver } from '../dialects/dialect.ts';
 import { noFacts } from '../dialects/dialect.ts';
 import type { Arrival } from './arrival.ts';
 import type { ResponseHead, ResponsePlan } from './messages.ts';
 import type { Reader } from './reader.ts';
+import type { Services } from './services.ts';
 
 /** More of an answer than this is not kept for the cache: 8 MiB. */
 const maxKeptBytes = 8 * 1024 * 1024;
@@ -16,10 +19,16 @@ export interface Observation {
   facts(): ReplyFacts;
   /** The whole body as the caller got it, when it was kept. */
   body(): Buffer | null;
+  /** Lets go of it. */
+  release(): void;
 }
 
 /** How a reply is looked at: streams chunk by chunk, JSON and errors whole, anything else not at all. */
-export function observe(head: ResponseHead, arrival: Arrival | null, reader: Reader): Observation {
+export function observe(
+  head: ResponseHead,
+  arrival: Arrival | null,
+  { reader, held }: Pick<Services, 'reader' | 'held'>,
+): Observation {
   const { dialect, target } = arrival ?? {};
   if (!dialect || !target || head.ended || !head.fromProvider || head.headers.has('content-encoding')) {
     return unobserved;
@@ -27,7 +36,7 @@ export function observe(head: ResponseHead, arrival: Arrival | null, reader: Rea
   const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
   const reply = { status: head.status, contentType, headers: head.headers };
   const observer = dialect.observeStream(reply, target.endpoint);
-  if (observer) return chunks(observer);
+  if (observer) return chunks(observer, held);
   const readable = /[/+]json/.test(contentType) || head.status >= 400;
   return readable ? whole(dialect, reply, reader) : unobserved;
 }
@@ -37,21 +46,29 @@ const unobserved: Observation = {
   push: async () => {},
   facts: () => noFacts,
   body: () => null,
+  release: () => {},
 };
 
-function chunks(observer: StreamObserver): Observation {
-  let kept: Buffer[] | null = [];
+function chunks(observer: StreamObserver, held: ByteBudget): Observation {
+  let kept: ByteStore | null = new ByteStore();
   let bytes = 0;
+  const release = () => {
+    held.give(bytes);
+    bytes = 0;
+    kept = null;
+  };
   return {
     observe: 'chunks',
     async push(chunk, visible) {
       observer.push(chunk);
+      if (!kept) return;
+      if (bytes + visible.length > maxKeptBytes || !held.take(visible.length)) return release();
       bytes += visible.length;
-      if (bytes > maxKeptBytes) kept = null;
-      kept?.push(visible);
+      kept.append(visible);
     },
     facts: () => observer.facts(),
-    body: () => kept && Buffer.concat(kept),
+    body: () => kept?.bytes() ?? null,
+    release,
   };
 }
 
@@ -66,5 +83,8 @@ function whole(dialect: Dialect, head: ReplyHead, reader: Reader): Observation {
     },
     facts: () => facts,
     body: () => body,
+    release: () => {
+      body = null;
+    },
   };
 }

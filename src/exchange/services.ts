@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -24,6 +25,8 @@ export interface Services {
   ledger: Ledger;
   pricer: Pricer;
   counter: TokenCounter;
+  /** For bodies that are held while a call runs: to count them, to keep the answer. */
+  held: ByteBudget;
   /** Keyed hash of a credential, in hex: tells two apart without telling either. */
   fingerprint(credential: string): string;
   /** Epoch milliseconds, with fractions. */

@@ -1,4 +1,5 @@
 import { type Dialect, noFacts, type ReplyFacts } from '../dialects/dialect.ts';
+import type { SeenText } from '../dialects/text.ts';
 import {
   noUsage,
   type Outcome,
@@ -38,7 +39,7 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
   const told = record.usageSource === null ? null : record.usage;
   // An error that came before anything else is not billed.
   const billed = seen
-    ? response?.status === 200 && (facts.error === null || facts.text.length > 0)
+    ? response?.status === 200 && (facts.error === null || facts.text.chars > 0)
     : !response;
   if (arrival.dialect && !arrival.dialect.later && !facts.pending && billed && (!told || facts.provisional)) {
     const counted = await countUsage(call, arrival.dialect, facts, services);
@@ -90,12 +91,23 @@ async function countUsage(
   const prompt = requestBody && (await reader.prompt(dialect, requestBody));
   const [input, output] = await Promise.all([
     prompt ? counter.count(model, prompt.texts) : { tokens: guessTokens(textChars), exact: false },
-    counter.count(model, facts.text),
+    countSeen(model, facts.text, counter),
   ]);
   return {
     usage: { ...noUsage, input: input.tokens + (prompt?.overhead ?? 0), output: output.tokens },
     usageSource: input.exact && output.exact ? 'counted' : 'estimated',
   };
+}
+
+/** What is too long to be held is counted by its beginning. */
+async function countSeen(
+  model: string | null,
+  { texts, chars }: SeenText,
+  counter: Services['counter'],
+): Promise<{ tokens: number; exact: boolean }> {
+  const held = texts.reduce((sum, text) => sum + text.length, 0);
+  const counted = await counter.count(model, texts);
+  return chars === held ? counted : { tokens: Math.round((counted.tokens * chars) / held), exact: false };
 }
 
 function guessTokens(chars: number): number {

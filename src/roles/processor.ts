@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
@@ -19,6 +20,8 @@ import type { Role } from './run.ts';
 /** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
 const streamTimeoutMs = 10_000;
 const shipTimeoutMs = 15_000;
+/** Of requests and replies of the calls that run: beyond it they are not cached, and counted by their length. */
+const heldBytes = 64 * 1024 * 1024;
 
 /** `weir processor`: what Envoy asks about each call. */
 export const processor: Role = async ({ settings, log: parent, version, options }) => {
@@ -55,6 +58,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     ledger,
     pricer: createPricer(createOverrides(config.models, config.price_agreements, fingerprint)),
     counter,
+    held: createByteBudget(heldBytes),
     fingerprint,
     now,
     log,

@@ -18,6 +18,10 @@ const recorded = corpusMissing ? [] : recordedExchanges().filter((each) => famil
 const streams = recorded.filter(({ streamed }) => streamed);
 const chat = recorded.filter(({ api_form }) => api_form === 'openai-chat');
 
+const asking = chat.filter(
+  (each) => each.streamed && JSON.parse(each.request_body ?? '{}').stream_options?.include_usage,
+);
+
 /** A gateway names whom it calls in the path. */
 const nameOf = ({ provider, path }: RecordedExchange) =>
   provider === 'gateway' ? `gateway-${path.split('/')[1]}` : provider;
@@ -122,9 +126,6 @@ function withoutUsage(text: string): unknown[] {
 test('usage that the caller did not ask for is asked for, written down, and taken out', {
   skip: corpusMissing,
 }, async () => {
-  const asking = chat.filter(
-    (each) => each.streamed && JSON.parse(each.request_body ?? '{}').stream_options?.include_usage,
-  );
   assert(asking.length > 10);
   for (const exchange of asking) {
     const { stream_options, ...request } = JSON.parse(exchange.request_body ?? '{}');
@@ -144,7 +145,10 @@ test('usage that the caller did not ask for is asked for, written down, and take
 });
 
 test('the ledger has the tokens that were told, and their price', { skip: corpusMissing }, async () => {
-  const rows = await weir.allExchanges();
+  // Each once, streams twice cut, chat once by the SDK, and those that were asked twice.
+  const count = recorded.length + 2 * streams.length + chat.length + 2 * asking.length;
+  const rows = await weir.allExchanges(count);
+  assert.equal(rows.length, count);
   const byUser = Map.groupBy(rows, ({ user }) => user);
   const wrong: unknown[] = [];
   for (const exchange of recorded) {
@@ -172,8 +176,8 @@ function differs(
 ): unknown {
   const { usage, inference } = exchange;
   if (!usage || !inference) {
-    // A later read of a response tells the usage of the first, for the first.
-    const free = row.operation === 'retrieve' || row.usage_source === null || row.usage_source !== 'provider';
+    // What was made in the background got its numbers by a later read, which has none itself.
+    const free = row.usage_source !== 'provider' || /background/.test(exchange.usage_note ?? '');
     return free ? null : { unexpected: row };
   }
   const names = ['input', 'output', 'cache_read', 'cache_write', 'reasoning'] as const;

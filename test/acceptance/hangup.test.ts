@@ -68,12 +68,13 @@ before(async () => {
         ),
     ]),
   );
+  const { length } = calls;
   await Promise.all(
     Array.from({ length: parallel }, async () => {
       for (let next = calls.pop(); next; next = calls.pop()) await next();
     }),
   );
-  rows = Map.groupBy(await weir.allExchanges(), ({ user }) => user);
+  rows = Map.groupBy(await weir.allExchanges(length), ({ user }) => user);
 });
 after(async () => {
   await weir?.stop();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import { createByteBudget } from '../../src/cache/byte-budget.ts';
 import type { CachedAnswer } from '../../src/cache/cache.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
@@ -54,6 +55,7 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
           }
         : null,
     counter: { count: async (_model, texts) => ({ tokens: texts.join('').length, exact: true }) },
+    held: createByteBudget(1024 * 1024),
     fingerprint: (credential) => `print-of-${credential}`,
     now: () => clock,
     log: pino({ level: 'silent' }),

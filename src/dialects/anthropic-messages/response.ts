@@ -1,5 +1,6 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
+import { wholeText } from '../text.ts';
 import { blockTexts } from './request.ts';
 import { readTerms, readUsage } from './usage.ts';
 
@@ -20,7 +21,7 @@ export function messageFacts(message: JsonObject): ReplyFacts {
     ...readUsage(message.usage),
     ...readTerms(message.usage),
     error: message.type === 'error' ? (asString(asObject(message.error)?.type) ?? 'error') : null,
-    text: asArray(message.content).flatMap((block) => blockTexts(asObject(block))),
+    text: wholeText(asArray(message.content).flatMap((block) => blockTexts(asObject(block)))),
   };
 }
 

@@ -13,8 +13,7 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
   return isEventStream(head) ? observeEvents(messageReader()) : null;
 }
 
-export function messageReader() {
-  const text = new BoundedText();
+export function messageReader(text = new BoundedText()) {
   let facts = noFacts;
   let usage: JsonObject = {};
   let counted = false;
@@ -48,7 +47,7 @@ export function messageReader() {
       }
     },
     facts() {
-      const now = { ...facts, ...readUsage(usage), ...readTerms(usage), text: text.parts() };
+      const now = { ...facts, ...readUsage(usage), ...readTerms(usage), text: text.seen() };
       return { ...now, provisional: now.usage !== null && !counted, complete: stopped && isComplete(now) };
     },
   };

@@ -1,5 +1,6 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, parseJson } from '../json.ts';
+import { wholeText } from '../text.ts';
 import { blockTexts } from './request.ts';
 import { readUsage } from './usage.ts';
 
@@ -17,6 +18,6 @@ export function readReply(body: Uint8Array, { status, headers }: ReplyHead): Rep
     serviceTier: asString(asObject(reply.serviceTier)?.type),
     error,
     complete: status === 200 && reply.stopReason !== undefined,
-    text: asArray(message?.content).flatMap((block) => blockTexts(asObject(block))),
+    text: wholeText(asArray(message?.content).flatMap((block) => blockTexts(asObject(block)))),
   };
 }

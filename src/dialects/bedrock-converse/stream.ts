@@ -32,6 +32,6 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
         }
       }
     },
-    facts: () => ({ ...facts, text: text.parts() }),
+    facts: () => ({ ...facts, text: text.seen() }),
   };
 }

@@ -1,7 +1,7 @@
 import { messageFacts } from '../anthropic-messages/response.ts';
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, parseJson } from '../json.ts';
-import { present } from '../text.ts';
+import { present, wholeText } from '../text.ts';
 import { readUsage, usageOfHeaders } from './usage.ts';
 
 export function readReply(body: Uint8Array, { status, headers }: ReplyHead): ReplyFacts {
@@ -16,10 +16,10 @@ export function readReply(body: Uint8Array, { status, headers }: ReplyHead): Rep
     usage: readUsage(reply) ?? usageOfHeaders(headers),
     error: status >= 400 ? (named ?? 'error') : null,
     complete: status === 200,
-    text: [
-      ...claude.text,
+    text: wholeText([
+      ...claude.text.texts,
       ...present(reply.generation),
       ...asArray(reply.results).flatMap((each) => present(asObject(each)?.outputText)),
-    ],
+    ]),
   };
 }

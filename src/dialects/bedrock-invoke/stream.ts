@@ -13,8 +13,8 @@ import { noUsage, type TokenUsage } from '../usage.ts';
 export function observeStream(head: ReplyHead): StreamObserver | null {
   if (!isAwsStream(head)) return null;
   const events = new AwsEventParser();
-  const claude = messageReader();
   const text = new BoundedText();
+  const claude = messageReader(text);
   let metrics: TokenUsage | null = null;
   let finishReason: string | null = null;
   let error: string | null = null;
@@ -41,7 +41,6 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
         usage: facts.usage ?? metrics,
         error: facts.error ?? error,
         complete: metrics !== null && error === null,
-        text: [...facts.text, ...text.parts()],
       };
     },
   };

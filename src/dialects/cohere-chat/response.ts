@@ -1,6 +1,6 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, firstCount, type JsonObject, parseJson } from '../json.ts';
-import { present } from '../text.ts';
+import { present, wholeText } from '../text.ts';
 import { noUsage, type TokenUsage } from '../usage.ts';
 
 export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
@@ -14,7 +14,7 @@ export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
     usage: readUsage(reply.usage),
     error: status >= 400 ? 'error' : null,
     complete: status === 200 && isComplete(finishReason),
-    text: messageTexts(asObject(reply.message)),
+    text: wholeText(messageTexts(asObject(reply.message))),
   };
 }
 

@@ -22,7 +22,7 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
     facts: () => ({
       ...facts,
       complete: facts.error === null && isComplete(facts.finishReason),
-      text: text.parts(),
+      text: text.seen(),
     }),
   });
 }

@@ -1,5 +1,6 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
+import { wholeText } from '../text.ts';
 import { contentTexts } from './request.ts';
 import { readUsage } from './usage.ts';
 
@@ -29,6 +30,6 @@ export function generationFacts(reply: JsonObject): ReplyFacts {
     terms: traffic === null ? {} : { traffic_type: traffic.toLowerCase() },
     error: error ? (asString(error.status) ?? 'error') : null,
     complete: error === null && (finishReason === 'STOP' || finishReason === 'MAX_TOKENS'),
-    text: candidates.flatMap((candidate) => contentTexts(asObject(candidate?.content))),
+    text: wholeText(candidates.flatMap((candidate) => contentTexts(asObject(candidate?.content)))),
   };
 }

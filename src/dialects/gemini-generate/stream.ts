@@ -29,7 +29,7 @@ function chunkReader() {
   return {
     read(chunk: JsonObject): void {
       const now = generationFacts(chunk);
-      text.add(...now.text);
+      text.add(...now.text.texts);
       facts = {
         ...now,
         model: now.model ?? facts.model,
@@ -42,6 +42,6 @@ function chunkReader() {
         complete: (facts.complete || now.complete) && now.error === null,
       };
     },
-    facts: () => ({ ...facts, text: text.parts() }),
+    facts: () => ({ ...facts, text: text.seen() }),
   };
 }

@@ -1,7 +1,7 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, type JsonObject, parseJson } from '../json.ts';
 import { errorType, readReportedCost, readUsage } from '../openai/usage.ts';
-import { present } from '../text.ts';
+import { present, wholeText } from '../text.ts';
 
 export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
   const reply = asObject(parseJson(body));
@@ -19,7 +19,9 @@ export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
     reportedUsd: readReportedCost(reply.usage),
     error,
     complete: status === 200 && error === null && isComplete(finishReasons),
-    text: choices.flatMap((choice) => [...messageTexts(asObject(choice?.message)), ...present(choice?.text)]),
+    text: wholeText(
+      choices.flatMap((choice) => [...messageTexts(asObject(choice?.message)), ...present(choice?.text)]),
+    ),
   };
 }
 

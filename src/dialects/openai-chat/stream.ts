@@ -44,7 +44,7 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
         ...facts,
         finishReason: reasons.find((reason) => reason !== null) ?? null,
         complete: facts.error === null && done && isComplete(reasons),
-        text: text.parts(),
+        text: text.seen(),
       };
     },
   });

@@ -1,6 +1,7 @@
 import { noFacts, type ReplyFacts, type ReplyHead } from '../dialect.ts';
 import { asArray, asObject, asString, firstCount, type JsonObject, parseJson } from '../json.ts';
 import { errorType, readReportedCost, readUsage } from '../openai/usage.ts';
+import { wholeText } from '../text.ts';
 import { itemTexts } from './request.ts';
 
 export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
@@ -27,9 +28,9 @@ export function responseFacts(response: JsonObject): ReplyFacts {
     error,
     pending: state === 'queued' || state === 'in_progress',
     complete: error === null && (state === 'completed' || response.object === 'response.compaction'),
-    text: output
-      .filter((item) => item?.role !== 'user')
-      .flatMap((item) => itemTexts({ ...item, role: null })),
+    text: wholeText(
+      output.filter((item) => item?.role !== 'user').flatMap((item) => itemTexts({ ...item, role: null })),
+    ),
   };
 }
 

@@ -30,6 +30,6 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
         facts = { ...facts, error: code ?? 'error', complete: false };
       }
     },
-    facts: () => ({ ...facts, pending: false, text: text.parts() }),
+    facts: () => ({ ...facts, pending: false, text: text.seen() }),
   });
 }

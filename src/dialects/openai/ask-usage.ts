@@ -1,5 +1,6 @@
 import type { StreamFilter } from '../dialect.ts';
 import { asArray, asObject } from '../json.ts';
+import { ownCopy } from '../own-copy.ts';
 import { parseObject } from '../stream.ts';
 import { withoutMember } from './without-member.ts';
 
@@ -38,9 +39,9 @@ class UsageFilter implements StreamFilter {
       this.#held = Buffer.alloc(0);
       return bytes;
     }
-    // A copy: the chunk's memory belongs to the caller.
-    this.#held = Buffer.from(bytes.subarray(end));
-    const whole = bytes.subarray(0, end);
+    // The chunk's memory belongs to the caller.
+    this.#held = ownCopy(bytes.subarray(end));
+    const whole = end === bytes.length ? bytes : bytes.subarray(0, end);
     return whole.includes('"usage"') ? withoutUsage(whole) : whole;
   }
 }

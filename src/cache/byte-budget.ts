@@ -1,4 +1,4 @@
-/** Bytes of requests that may be held at once: what does not fit is sent away before memory grows. */
+/** Bytes that may be held at once: what does not fit is let go before memory grows. */
 export interface ByteBudget {
   /** False: there is no room, and nothing was taken. */
   take(bytes: number): boolean;
