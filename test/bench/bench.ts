@@ -16,6 +16,7 @@ import { findEnvoy } from '../../src/local/envoy-binary.mjs';
 import { freePort } from '../../src/local/ports.ts';
 import { startWeir } from '../fixtures/weir.ts';
 import type { LoadResult, Plan } from './load.ts';
+import { benchParts } from './parts.ts';
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const seconds = Number(process.env.WEIR_TEST_BENCH_SECONDS ?? 3);
@@ -138,6 +139,7 @@ try {
     console.table(rows);
   }
   await weir.stop();
+  await benchParts();
 } finally {
   for (const child of children) child.kill('SIGTERM');
   rmSync(directory, { recursive: true, force: true });

@@ -1,0 +1,73 @@
+// The parts of the ledger by themselves, in this process: what a chunk of a stream costs to watch, how many
+// tokens are counted and how many rows are taken a second.
+import type { TestContext } from 'node:test';
+import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
+import { findDialect } from '../../src/dialects/registry.ts';
+import { createCounter } from '../../src/usage/count/counter.ts';
+import { startCollector } from '../fixtures/collector.ts';
+import { contentEvent } from '../fixtures/openai.ts';
+import { startPostgres } from '../fixtures/postgres.ts';
+import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
+
+const chunks = 100_000;
+
+/** Microseconds a chunk of one event. */
+function observe(dialect: typeof openaiChat, event: Buffer, filtered: boolean): string {
+  const head = { status: 200, contentType: 'text/event-stream', headers: new Map() };
+  const observer = dialect.observeStream(head, '');
+  const filter = filtered ? dialect.askUsage?.(Buffer.from('{}')).filter() : undefined;
+  const started = performance.now();
+  for (let at = 0; at < chunks; at++) {
+    filter?.push(event, false);
+    observer?.push(event);
+  }
+  return `${(((performance.now() - started) * 1000) / chunks).toFixed(2)} µs`;
+}
+
+async function countTokens(): Promise<string> {
+  const counter = createCounter();
+  const text = 'The quick brown fox jumps over the lazy dog, and counts its tokens. '.repeat(2_000);
+  await counter.count('gpt-4o', ['warm']);
+  const started = performance.now();
+  let tokens = 0;
+  while (performance.now() - started < 2_000) tokens += (await counter.count('gpt-4o', [text])).tokens;
+  const perSecond = (tokens * 1000) / (performance.now() - started);
+  await counter.close();
+  return perSecond.toFixed(0);
+}
+
+/** Batches as the shipper sends them, eight at a time, into a PostgreSQL of its own. */
+async function collectRows(): Promise<string> {
+  const cleanUp: (() => unknown)[] = [];
+  const context = { after: (work: () => unknown) => void cleanUp.push(work) } as unknown as TestContext;
+  const postgres = await startPostgres();
+  process.env.WEIR_TEST_POSTGRES = postgres.url;
+  const collector = await startCollector(context);
+  const batch = () => traceRequest(Array.from({ length: 512 }, () => usageRecord()));
+  const batches = Array.from({ length: 100 }, batch);
+  const started = performance.now();
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let next = batches.pop(); next; next = batches.pop()) await collector.export('traces', next);
+    }),
+  );
+  const perSecond = (100 * 512 * 1000) / (performance.now() - started);
+  for (const work of cleanUp) await work();
+  await postgres.stop();
+  return perSecond.toFixed(0);
+}
+
+/** Prints a table. */
+export async function benchParts(): Promise<void> {
+  const anthropic = findDialect('anthropic', 'POST', '/messages');
+  const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello' } };
+  const event = Buffer.from(`event: content_block_delta\ndata: ${JSON.stringify(delta)}\n\n`);
+  console.log('\nparts of the ledger');
+  console.table({
+    'watch a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), false),
+    'watch and filter a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), true),
+    'watch a chunk, anthropic-messages': anthropic && observe(anthropic, event, false),
+    'tokens counted a second': await countTokens(),
+    'rows into the collector a second': await collectRows(),
+  });
+}
