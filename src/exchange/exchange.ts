@@ -23,7 +23,7 @@ import { type Observation, observe } from './observation.ts';
 import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
 import type { Services } from './services.ts';
-import { interruptedRecord, replyFields, settle } from './settle.ts';
+import { guessedUsage, replyFields, settle } from './settle.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -219,10 +219,7 @@ export class Exchange {
   async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
     if (this.#record) {
       const { facts } = this.#inspected ?? {};
-      const opened = facts
-        ? interruptedRecord(this.#record, arrival, facts.textChars, this.#services)
-        : this.#record;
-      await this.#services.ledger.open(opened);
+      await this.#services.ledger.open({ ...this.#record, ...(facts && guessedUsage(facts.textChars)) });
     }
     this.#forwarded = arrival;
     const { requestBody } = this.#inspected ?? {};

@@ -114,18 +114,21 @@ function guessTokens(chars: number): number {
   return Math.ceil(chars / charsPerToken);
 }
 
-/**
- * The record of a call as it would be if weir ended now: its input guessed by the length of its text,
- * since there is no time to count it before the call goes on.
- */
-export function interruptedRecord(
+/** What a call would have used if weir ended now: there is no time to count before it goes on. */
+export function guessedUsage(textChars: number): Pick<UsageRecord, 'usage' | 'usageSource'> {
+  return { usage: { ...noUsage, input: guessTokens(textChars), output: 0 }, usageSource: 'estimated' };
+}
+
+/** The record of a call whose processor died, as it lies in the journal, with what it cost at least and at most. */
+export function settleInterrupted(
   record: UsageRecord,
-  arrival: Arrival,
-  textChars: number,
-  { pricer }: Pick<Services, 'pricer'>,
+  { providers, pricer }: Pick<Services, 'providers' | 'pricer'>,
 ): UsageRecord {
-  const usage = { ...noUsage, input: guessTokens(textChars), output: 0 };
-  const guessed: UsageRecord = { ...record, usage, usageSource: 'estimated' };
-  const costUpperUsd = upperCost(guessed, arrival, pricer);
-  return { ...guessed, ...priceFields(guessed, arrival, pricer), costUpperUsd };
+  const provider = providers[record.provider];
+  if (!provider) return record;
+  return {
+    ...record,
+    ...priceFields(record, { provider }, pricer),
+    costUpperUsd: upperCost(record, { provider }, pricer),
+  };
 }

@@ -5,6 +5,7 @@ import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
+import { settleInterrupted } from '../exchange/settle.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { createIdentity } from '../identity/snapshot.ts';
@@ -34,6 +35,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const identity = createIdentity({ pool, log, now });
   await identity.start();
   const fingerprint = createFingerprint(await readHashKey(pool));
+  const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const reader = createReader();
   const counter = createCounter();
   const ledger = createLedger({
@@ -44,6 +46,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     ],
     version,
     log,
+    finish: (record) => settleInterrupted(record, { providers: config.providers, pricer }),
     maxBytes: config.journal.max_size,
     syncMs: config.journal.sync,
   });
@@ -56,7 +59,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     cache: createCache(redis, { now, log }),
     reader,
     ledger,
-    pricer: createPricer(createOverrides(config.models, config.price_agreements, fingerprint)),
+    pricer,
     counter,
     held: createByteBudget(heldBytes),
     fingerprint,

@@ -18,6 +18,8 @@ export function createLedger(options: {
   version: string;
   log: Logger;
   maxBytes: number;
+  /** Finishes the record of a call whose process died. */
+  finish: (interrupted: UsageRecord) => UsageRecord;
   /** How often the journal is forced to the disk; undefined: when the system likes. */
   syncMs: number | undefined;
 }) {
@@ -74,7 +76,8 @@ export function createLedger(options: {
   };
   return {
     ...ledger,
-    start: () => journal.start((open) => encode(JSON.parse(open.toString('utf8')) as UsageRecord)),
+    start: () =>
+      journal.start((open) => encode(options.finish(JSON.parse(open.toString('utf8')) as UsageRecord))),
     async stop(): Promise<void> {
       await journal.stop();
       await Promise.all(clients.map((client) => client.close()));

@@ -27,6 +27,7 @@ async function house(t: TestContext, moods: Mood[], options: { maxBytes?: number
       root,
       endpoints: endpoints.map(({ url }) => ({ url, headers: { 'x-tenant': 'a' } })),
       version: 'test',
+      finish: (record) => ({ ...record, errorCode: 'finished' }),
       log,
       maxBytes: options.maxBytes ?? 1024 ** 3,
       syncMs: options.syncMs,

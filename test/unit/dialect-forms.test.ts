@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { ReplyFacts } from '../../src/dialects/dialect.ts';
 import { findDialect, uninspectedOperation } from '../../src/dialects/registry.ts';
 import { upstreamEdit } from '../../src/exchange/outgoing.ts';
+import { awsFrame } from '../fixtures/aws-frame.ts';
 import { corpusMissing, recordedExchanges, responseBody } from '../fixtures/corpus.ts';
 
 type Api = Parameters<typeof findDialect>[0];
@@ -68,23 +69,8 @@ test('Cohere’s stream has its charges at the end', () => {
 
 /** A message of `invoke-with-response-stream`: the vendor's event in base64. */
 function invokeChunk(event: object): Buffer {
-  const header = (name: string, value: string) =>
-    Buffer.concat([
-      Buffer.from([name.length]),
-      Buffer.from(name),
-      Buffer.from([7, 0, value.length]),
-      Buffer.from(value),
-    ]);
-  const headers = Buffer.concat([header(':message-type', 'event'), header(':event-type', 'chunk')]);
-  const payload = Buffer.from(
-    JSON.stringify({ bytes: Buffer.from(JSON.stringify(event)).toString('base64') }),
-  );
-  const message = Buffer.alloc(16 + headers.length + payload.length);
-  message.writeUInt32BE(message.length, 0);
-  message.writeUInt32BE(headers.length, 4);
-  headers.copy(message, 12);
-  payload.copy(message, 12 + headers.length);
-  return message;
+  const bytes = Buffer.from(JSON.stringify(event)).toString('base64');
+  return awsFrame('chunk', JSON.stringify({ bytes }));
 }
 
 test('Bedrock’s InvokeModel streams: Claude’s own usage, else the metrics of Bedrock', () => {

@@ -5,6 +5,7 @@ import { AwsEventParser } from '../../src/dialects/aws-event-stream.ts';
 import { JsonArrayParser } from '../../src/dialects/json-array.ts';
 import { askUsage } from '../../src/dialects/openai/ask-usage.ts';
 import { withoutMember } from '../../src/dialects/openai/without-member.ts';
+import { awsFrame } from '../fixtures/aws-frame.ts';
 
 const bytes = (size: number) => fc.array(fc.nat(size), { maxLength: 20 });
 
@@ -14,26 +15,6 @@ function cut(whole: Buffer, places: number[]): Buffer[] {
   return [...ends, whole.length].map((end, index) => whole.subarray(ends[index - 1] ?? 0, end));
 }
 
-/** A message as AWS frames it; checksums are left at 0. */
-function frame(type: string, payload: string): Buffer {
-  const text = (name: string, value: string) =>
-    Buffer.concat([
-      Buffer.from([name.length]),
-      Buffer.from(name),
-      Buffer.from([7, 0, value.length]),
-      Buffer.from(value),
-    ]);
-  const other = Buffer.concat([Buffer.from([1]), Buffer.from('n'), Buffer.from([4, 0, 0, 0, 9])]);
-  const headers = Buffer.concat([text(':message-type', 'event'), other, text(':event-type', type)]);
-  const body = Buffer.from(payload);
-  const message = Buffer.alloc(16 + headers.length + body.length);
-  message.writeUInt32BE(message.length, 0);
-  message.writeUInt32BE(headers.length, 4);
-  headers.copy(message, 12);
-  body.copy(message, 12 + headers.length);
-  return message;
-}
-
 test('AWS events come out as they went in, however they are cut', () => {
   const events = fc.array(fc.record({ type: fc.stringMatching(/^[a-z]{1,20}$/), payload: fc.string() }), {
     maxLength: 6,
@@ -41,7 +22,7 @@ test('AWS events come out as they went in, however they are cut', () => {
   fc.assert(
     fc.property(events, bytes(5000), (sent, places) => {
       const parser = new AwsEventParser();
-      const whole = Buffer.concat(sent.map(({ type, payload }) => frame(type, payload)));
+      const whole = Buffer.concat(sent.map(({ type, payload }) => awsFrame(type, payload)));
       const found = cut(whole, places).flatMap((piece) => parser.push(piece));
       assert.deepEqual(
         found.map(({ kind, type, payload }) => ({ kind, type, payload: payload.toString() })),
@@ -54,8 +35,8 @@ test('AWS events come out as they went in, however they are cut', () => {
 test('bytes that are no AWS events end the reading, and an oversized one is passed over', () => {
   fc.assert(fc.property(fc.uint8Array(), (junk) => void new AwsEventParser().push(junk)));
   const parser = new AwsEventParser();
-  const large = frame('large', 'x'.repeat(5 * 1024 * 1024));
-  const found = cut(Buffer.concat([large, frame('small', '{}')]), [1, 100, 3_000_000]).flatMap((piece) =>
+  const large = awsFrame('large', 'x'.repeat(5 * 1024 * 1024));
+  const found = cut(Buffer.concat([large, awsFrame('small', '{}')]), [1, 100, 3_000_000]).flatMap((piece) =>
     parser.push(piece),
   );
   assert.deepEqual(
