@@ -117,6 +117,12 @@ async function verify(weir: TestWeir, provider: MockProvider, prefix: string, ca
           `${prefix}: ${calls} calls, ${seen.length} seen, ${rows.length} rows, ${missing.length} missing, ${twice} twice; ${counts}`,
         );
       assert.deepEqual({ missing, twice }, { missing: [], twice: 0 });
+      for (const row of rows.filter(({ outcome }) => outcome === 'interrupted')) {
+        assert(
+          row.input_tokens > 0 && Number(row.cost_upper_usd) > Number(row.cost_usd),
+          JSON.stringify(row),
+        );
+      }
       return;
     }
     await delay(100);
