@@ -20,7 +20,7 @@ const regionalModel = /^gpt-(5\.([4-9]|\d\d)|[6-9]|\d\d)/;
  * Uplifts that the price table does not have.
  * - Anthropic: inference within the US alone costs 1.1 times as much, all kinds of tokens
  *   (platform.claude.com, "Data residency").
- * - OpenAI: processing in a region costs 10 % more for gpt-5.4 and later (developers.openai.com, "Pricing").
+ * - OpenAI: processing in a region costs 10 % more for gpt-5.4 and later. Not checked against its price page.
  */
 const rules: readonly Rule[] = [
   {
