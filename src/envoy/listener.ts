@@ -35,7 +35,7 @@ function exchangeFilter(inputs: EnvoyInputs, headersOnly: boolean): Json {
       },
       failure_mode_allow: inputs.onFailure !== 'closed',
       allow_mode_override: true,
-      message_timeout: '2s',
+      message_timeout: '5s',
       max_message_timeout: '1800s',
       mutation_rules: { allow_all_routing: { value: true } },
       request_attributes: ['source.address'],
