@@ -28,6 +28,8 @@ export function observe(
   head: ResponseHead,
   arrival: Arrival | null,
   { reader, held }: Pick<Services, 'reader' | 'held'>,
+  /** Whether the body is held, to be given again. */
+  keeps: boolean,
 ): Observation {
   const { dialect, target } = arrival ?? {};
   if (!dialect || !target || head.ended || !head.fromProvider || head.headers.has('content-encoding')) {
@@ -36,7 +38,7 @@ export function observe(
   const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
   const reply = { status: head.status, contentType, headers: head.headers };
   const observer = dialect.observeStream(reply, target.endpoint);
-  if (observer) return chunks(observer, held);
+  if (observer) return chunks(observer, keeps ? held : null);
   const readable = /[/+]json/.test(contentType) || head.status >= 400;
   return readable ? whole(dialect, reply, reader) : unobserved;
 }
@@ -49,11 +51,11 @@ const unobserved: Observation = {
   release: () => {},
 };
 
-function chunks(observer: StreamObserver, held: ByteBudget): Observation {
-  let kept: ByteStore | null = new ByteStore();
+function chunks(observer: StreamObserver, held: ByteBudget | null): Observation {
+  let kept: ByteStore | null = held && new ByteStore();
   let bytes = 0;
   const release = () => {
-    held.give(bytes);
+    held?.give(bytes);
     bytes = 0;
     kept = null;
   };
@@ -61,7 +63,7 @@ function chunks(observer: StreamObserver, held: ByteBudget): Observation {
     observe: 'chunks',
     async push(chunk, visible) {
       observer.push(chunk);
-      if (!kept) return;
+      if (!kept || !held) return;
       if (bytes + visible.length > maxKeptBytes || !held.take(visible.length)) return release();
       bytes += visible.length;
       kept.append(visible);

@@ -22,10 +22,10 @@ test('a call of nearly a minute in a quiet Envoy ends as it should, and so does 
   const ask = (headers: Record<string, string>) =>
     client.chat.completions.create({ model: 'gpt-4o', messages }, { headers });
   await Promise.all([
-    ask({ 'x-mock-delay-ms': String(longMs), 'x-weir-cache': 'no-store' }),
-    ask({ 'x-mock-delay-ms': String(longMs), 'x-weir-cache': 'no-store' }),
+    ask({ 'x-mock-delay-ms': String(longMs), 'cache-control': 'no-store' }),
+    ask({ 'x-mock-delay-ms': String(longMs), 'cache-control': 'no-store' }),
   ]);
-  await ask({ 'x-weir-cache': 'no-store' });
+  await ask({ 'cache-control': 'no-store' });
   const rows = await weir.exchanges(3);
   assert.deepEqual(
     rows.map(({ outcome }) => outcome),

@@ -47,7 +47,7 @@ test('a thousand long streams at once are watched in at most 64 KiB each, beside
   const before = await inUse();
   const open = Array.from({ length: streams }, () => {
     const asked = openaiChat.askUsage?.(Buffer.from('{}'));
-    return { observation: observe(head, arrival, services), filter: asked?.filter() };
+    return { observation: observe(head, arrival, services, true), filter: asked?.filter() };
   });
   for (let sent = 0; sent < bytesOfEach; sent += chunkBytes) {
     const start = sent % event.length;
