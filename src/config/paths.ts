@@ -9,6 +9,8 @@ const maxSocketPath = 103;
 export interface DataPaths {
   root: string;
   keys: string;
+  /** What secrets are sealed with, unless the config brings it. */
+  sealKeys: string;
   bootstrap: string;
   roots: string;
   postgres: string;
@@ -30,6 +32,7 @@ export function dataPaths(data: string, cwd: string): DataPaths {
   return {
     root,
     keys: join(root, 'keys.json'),
+    sealKeys: join(root, 'seal.json'),
     bootstrap: join(root, 'envoy.json'),
     roots: join(root, 'roots.pem'),
     postgres: join(root, 'postgres'),

@@ -1,39 +1,6 @@
 import { z } from 'zod';
-
-const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** A duration such as `500ms`, `30s`, `24h` or `400d`; parsed to milliseconds. */
-const duration = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'a duration such as 30s, 5m or 24h')
-  .transform((text) => {
-    const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
-    return Number(count) * units[unit as keyof typeof units];
-  })
-  .refine((ms) => ms <= 3650 * units.d, 'expected a duration of at most 3650d');
-
-/** `host:port`, an IPv6 host in brackets; port 0 asks the system for a free one. */
-const address = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):\d{1,5}$/, 'an address such as 127.0.0.1:8080')
-  .transform((text) => {
-    const colon = text.lastIndexOf(':');
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
-  })
-  .refine(({ port }) => port <= 65_535, 'expected a port up to 65535');
-
-const sizes = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
-
-/** A size such as `64MiB`; parsed to bytes. */
-const size = z
-  .string()
-  .regex(/^\d{1,6}(KiB|MiB|GiB)$/, 'a size such as 64MiB or 1GiB')
-  .transform((text) => {
-    const [, count, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
-    return Number(count) * sizes[unit as keyof typeof sizes];
-  });
-
-const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes');
+import { policySchema } from './policy/policy.ts';
+import { address, day, duration, name, size, url, usd } from './values.ts';
 
 const provider = z.strictObject({
   api: z
@@ -64,40 +31,10 @@ const provider = z.strictObject({
     .describe('PEM file of the roots that vouch for the provider, instead of the public ones.'),
 });
 
-const cache = z.strictObject({
-  mode: z
-    .enum(['all', 'off'])
-    .default('all')
-    .describe('`all` keeps answers and gives them, `off` does neither.'),
-  ttl: duration.prefault('24h').describe('How long an answer is kept.'),
-});
-
-const limit = z.strictObject({
-  name: name.describe('How errors call the limit; each has its own.'),
-  per: z.enum(['ip', 'organization']).describe('What is counted apart.'),
-  requests: z.int().positive().describe('Requests allowed in a window.'),
-  // Redis counts in seconds; in memory a timer ends the window, and timers run 24 days at most.
-  window: duration
-    .refine(
-      (ms) => ms >= units.s && ms <= 24 * units.d && ms % units.s === 0,
-      'expected a window of whole seconds, from 1s to 24d',
-    )
-    .describe('Length of a window, which begins with its first request.'),
-});
-
-const url = z.url({ protocol: /^https?$/, error: 'a URL such as http://otel-collector:4318' });
-
 const endpoint = z.strictObject({
   url: url.describe('Base URL: `/v1/traces` is put behind it.'),
   headers: z.record(z.string(), z.string()).prefault({}).describe('Headers that go with each request.'),
 });
-
-/** A price in USD as decimal text: a number of YAML would be a binary float. */
-const usd = z
-  .union([z.string(), z.number().transform((value) => value.toFixed(12).replace(/\.?0+$/, ''))])
-  .refine((text) => /^\d+(\.\d{1,12})?$/.test(text), 'expected a price such as 2.50');
-
-const day = z.iso.date('a date such as 2026-01-31');
 
 const model = z.strictObject({
   provider: name.optional().describe('Only with this provider; default: with all.'),
@@ -209,20 +146,23 @@ export const configSchema = z.strictObject({
     .array(agreement)
     .prefault([])
     .describe('Discounts and surcharges on the list price; all that apply are multiplied.'),
-  defaults: z
+  defaults: policySchema.prefault({}),
+  encryption: z
     .strictObject({
-      cache: cache.prefault({}),
-      limits: z
-        .array(limit)
-        .refine(
-          (list) => new Set(list.map((each) => each.name)).size === list.length,
-          'every limit needs its own name',
+      keys: z
+        .array(
+          z.strictObject({
+            id: name.describe('How what is sealed names the key it was sealed with.'),
+            key: z
+              .base64('32 bytes in base64, as `openssl rand -base64 32` makes them')
+              .refine((text) => Buffer.from(text, 'base64').length === 32, 'expected 32 bytes in base64')
+              .describe('32 bytes in base64.'),
+          }),
         )
-        .prefault([
-          { name: 'per-ip', per: 'ip', requests: 100, window: '1m' },
-          { name: 'per-organization', per: 'organization', requests: 1000, window: '1h' },
-        ])
-        .describe('Each call counts against all of them; `[]` turns limits off.'),
+        .prefault([])
+        .describe(
+          'Providers’ keys and kept answers are sealed with the first; the others open what was sealed before. Default: one of its own in the data directory. Processes on several machines need the same.',
+        ),
     })
     .prefault({}),
   journal: z
@@ -259,4 +199,3 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 export type Address = Config['listen']['api'];
 export type ProviderConfig = Config['providers'][string];
-export type LimitConfig = Config['defaults']['limits'][number];

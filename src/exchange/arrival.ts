@@ -1,3 +1,4 @@
+import type { Policy } from '../config/policy/policy.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
@@ -16,6 +17,7 @@ export interface Arrival {
   /** null: the call passes untouched. */
   dialect: Dialect | null;
   caller: Caller;
+  policy: Policy;
   /** The application's own credential, which passes through; null when weir puts one in or there is none. */
   ownCredential: string | null;
   /** The credential that the provider gets. */
@@ -70,6 +72,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
       provider,
       dialect: dialect ?? null,
       caller,
+      policy: identity.policy(caller.organization),
       ownCredential: own,
       credential: putIn ? provider.api_key : own,
       edit: upstreamEdit({

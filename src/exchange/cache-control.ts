@@ -1,3 +1,4 @@
+import type { CachePolicy } from '../config/policy/cache.ts';
 import type { Headers } from './messages.ts';
 
 /** What a call wants of the cache. */
@@ -16,7 +17,7 @@ export interface CacheControl {
  * `x-weir-cache: use | refresh | bypass | only`, `x-weir-cache-ttl: <seconds>`, and standard
  * `Cache-Control: no-cache, no-store, max-age=<seconds>`; the policy's mode `off` wins.
  */
-export function cacheControl(headers: Headers, policy: { mode: 'all' | 'off'; ttl: number }): CacheControl {
+export function cacheControl(headers: Headers, policy: CachePolicy): CacheControl {
   const wish = headers.get('x-weir-cache')?.trim().toLowerCase();
   const standard = (headers.get('cache-control') ?? '').toLowerCase();
   const has = (directive: string) => new RegExp(`(^|[\\s,])${directive}([\\s,]|$)`).test(standard);

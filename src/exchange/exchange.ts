@@ -92,7 +92,7 @@ export class Exchange {
   async body(bytes: Buffer): Promise<ForwardDecision> {
     const arrival = this.#arrival;
     if (!arrival?.dialect) throw new Error('a body came for a call whose body was not asked for');
-    const { limits, cache, cachePolicy, reader, fingerprint } = this.#services;
+    const { limits, cache, reader, fingerprint } = this.#services;
 
     const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
     if (!facts) {
@@ -101,7 +101,7 @@ export class Exchange {
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
-    const wish = cacheControl(this.#head.headers, cachePolicy);
+    const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
     const [verdict, kept] = await Promise.all([
@@ -141,7 +141,7 @@ export class Exchange {
   responseHead(head: ResponseHead): ResponsePlan {
     this.#response = head;
     const arrival = this.#arrival;
-    this.#observation = observe(head, arrival, this.#services);
+    this.#observation = observe(head, arrival, this.#services, this.#inspected?.control.write ?? false);
     this.#ended = this.#observation.observe === 'nothing';
     const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
     if (this.#inspected) this.#inspected.filter = filter;

@@ -17,7 +17,6 @@ export interface TokenCounter {
 /** What an exchange is handed. */
 export interface Services {
   providers: Config['providers'];
-  cachePolicy: Config['defaults']['cache'];
   identity: Identity;
   limits: Limits;
   cache: Cache;

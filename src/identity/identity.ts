@@ -1,8 +1,24 @@
+import type { Policy } from '../config/policy/policy.ts';
+
+/** Where a call comes from in Kubernetes. */
+export interface Workload {
+  /** The name of the install: `prod/default` of two clusters are two callers. */
+  cluster: string;
+  namespace: string;
+  serviceAccount: string;
+  pod: string | null;
+  podUid: string | null;
+}
+
 /** Who calls. The organization is the tenant that nothing crosses. */
 export interface Caller {
   organization: string;
   /** The key's id (not the key); null for callers without a weir key. */
   apiKey: string | null;
+  /** null: the caller brought no workload token. */
+  workload: Workload | null;
+  /** Of the key and of the workload's binding: `{ team: 'search' }`. */
+  tags: Record<string, string>;
 }
 
 export type KeyScope = 'call' | 'admin';
@@ -13,4 +29,6 @@ export interface Identity {
   byKey(key: string): Caller | null;
   /** Callers that bring no weir key. */
   readonly anonymous: Caller;
+  /** What an organization has decided, and where it has not, the defaults. */
+  policy(organization: string): Policy;
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Policy } from '../config/policy/policy.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Caller, Identity } from './identity.ts';
 import { hashKey } from './keys.ts';
@@ -7,13 +8,16 @@ import { defaultOrganization } from './store.ts';
 /** Revocation is effective everywhere within this and a query's time. */
 const pollMs = 1_000;
 
-interface LiveKey extends Caller {
+interface LiveKey extends Pick<Caller, 'organization'> {
+  id: string;
   expiresAt: number | null;
 }
 
+const nobody = { apiKey: null, workload: null, tags: {} };
+
 /** All keys that may make calls, held in memory and read anew every second. */
-export function createIdentity(options: { pool: Pool; log: Logger; now: () => number }) {
-  const { pool, log, now } = options;
+export function createIdentity(options: { pool: Pool; policy: Policy; log: Logger; now: () => number }) {
+  const { pool, policy, log, now } = options;
   let keys = new Map<string, LiveKey>();
   let timer: NodeJS.Timeout | undefined;
   let away = false;
@@ -28,7 +32,7 @@ export function createIdentity(options: { pool: Pool; log: Logger; now: () => nu
     keys = new Map(
       rows.map((row) => [
         row.hash.toString('hex'),
-        { organization: row.organization, apiKey: row.id, expiresAt: row.expires_at?.getTime() ?? null },
+        { organization: row.organization, id: row.id, expiresAt: row.expires_at?.getTime() ?? null },
       ]),
     );
   }
@@ -46,13 +50,14 @@ export function createIdentity(options: { pool: Pool; log: Logger; now: () => nu
   }
 
   const identity: Identity = {
-    anonymous: { organization: defaultOrganization, apiKey: null },
+    anonymous: { organization: defaultOrganization, ...nobody },
     // A look-up by hash: how long it takes says nothing about the key.
     byKey(key) {
       const live = keys.get(hashKey(key).toString('hex'));
       if (!live || (live.expiresAt !== null && live.expiresAt <= now())) return null;
-      return { organization: live.organization, apiKey: live.apiKey };
+      return { ...nobody, organization: live.organization, apiKey: live.id };
     },
+    policy: () => policy,
   };
   return {
     ...identity,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import type { LimitConfig } from '../config/schema.ts';
+import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { LimitState, LimitSubject, Limits, LimitVerdict } from './limits.ts';
 

@@ -1,4 +1,4 @@
-import type { LimitConfig } from '../config/schema.ts';
+import type { LimitConfig } from '../config/policy/limits.ts';
 
 /** Who is asked for: the values that limits can be kept per. */
 export interface LimitSubject {

@@ -32,7 +32,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const pool = createPool(config.postgres.url, { log, max: 2 });
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const now = () => performance.timeOrigin + performance.now();
-  const identity = createIdentity({ pool, log, now });
+  const identity = createIdentity({ pool, policy: config.defaults, log, now });
   await identity.start();
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
@@ -53,7 +53,6 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   await ledger.start();
   const exchanges = createExchanges({
     providers: config.providers,
-    cachePolicy: config.defaults.cache,
     identity,
     limits: createLimits(config.defaults.limits, redis),
     cache: createCache(redis, { now, log }),

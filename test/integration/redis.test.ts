@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import type { CachedAnswer } from '../../src/cache/cache.ts';
 import { createCache } from '../../src/cache/create.ts';
-import type { LimitConfig } from '../../src/config/schema.ts';
+import type { LimitConfig } from '../../src/config/policy/limits.ts';
 import { createLimits } from '../../src/limits/create.ts';
 import type { Limits } from '../../src/limits/limits.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';

@@ -18,6 +18,8 @@ const providers = configSchema.parse({
   },
 }).providers;
 
+const nobody = { apiKey: null, workload: null, tags: {} };
+
 /** A house with a clock that ticks by hand, and everything it was told. */
 function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = {}) {
   const opened: UsageRecord[] = [];
@@ -27,10 +29,10 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
   let clock = 1_700_000_000_000;
   const services: Services = {
     providers,
-    cachePolicy: { mode: options.cacheMode ?? 'all', ttl: 1000 },
     identity: {
-      byKey: (key) => (key === 'weir_sk_good' ? { organization: 'acme', apiKey: 'key-1' } : null),
-      anonymous: { organization: 'default', apiKey: null },
+      byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
+      anonymous: { ...nobody, organization: 'default' },
+      policy: () => ({ cache: { mode: options.cacheMode ?? 'all', ttl: 1000 }, limits: [] }),
     },
     limits: { consume: async () => options.verdict ?? { kind: 'allowed', state: null } },
     cache: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import fc from 'fast-check';
-import type { LimitConfig } from '../../src/config/schema.ts';
+import type { LimitConfig } from '../../src/config/policy/limits.ts';
 import { createLimits } from '../../src/limits/create.ts';
 
 const perIp: LimitConfig = { name: 'per-ip', per: 'ip', requests: 2, window: 60_000 };

@@ -1,0 +1,75 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { DataPaths } from './paths.ts';
+import type { Config } from './schema.ts';
+
+const version = 1;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** Seals secrets with AES-256-GCM. What was sealed with a key that has been replaced can be opened while that key is kept. */
+export interface Keyring {
+  /** `context` must be the same when it is opened: a sealed secret cannot be moved to another place. */
+  seal(secret: Buffer, context: string): Buffer;
+  /** null: sealed with a key that is not here, in another place, or changed since. */
+  open(sealed: Buffer, context: string): Buffer | null;
+}
+
+/** Keys by their id (1 to 32 bytes of text); the first one seals. */
+export type SealKeys = readonly { id: string; key: Buffer }[];
+
+/** Sealed: version, length of the key's id, the id, nonce, tag, cipher text. */
+export function createKeyring(keys: SealKeys): Keyring {
+  const [current] = keys;
+  if (!current) throw new Error('there is no key to seal with');
+  return {
+    seal(secret, context) {
+      const id = Buffer.from(current.id);
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(context));
+      const text = Buffer.concat([cipher.update(secret), cipher.final()]);
+      return Buffer.concat([Buffer.from([version, id.length]), id, nonce, cipher.getAuthTag(), text]);
+    },
+    open(sealed, context) {
+      const idEnd = 2 + (sealed[1] ?? 0);
+      const tagEnd = idEnd + nonceBytes + tagBytes;
+      if (sealed[0] !== version || sealed.length < tagEnd) return null;
+      const found = keys.find(({ id }) => id === sealed.toString('utf8', 2, idEnd));
+      if (!found) return null;
+      try {
+        const cipher = createDecipheriv('aes-256-gcm', found.key, sealed.subarray(idEnd, idEnd + nonceBytes))
+          .setAAD(Buffer.from(context))
+          .setAuthTag(sealed.subarray(idEnd + nonceBytes, tagEnd));
+        return Buffer.concat([cipher.update(sealed.subarray(tagEnd)), cipher.final()]);
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+const keysFile = z.array(z.object({ id: z.string(), key: z.base64() })).min(1);
+
+/** The keys of the config (`encryption.keys`), else those of this machine. */
+export function sealKeysOf(
+  { encryption }: Pick<Config, 'encryption'>,
+  { sealKeys }: Pick<DataPaths, 'sealKeys'>,
+): SealKeys {
+  if (encryption.keys.length === 0) return readSealKeys(sealKeys);
+  return encryption.keys.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64') }));
+}
+
+/** The keys in `file`, which is made with a new one when it is not there; readable by the owner alone. */
+function readSealKeys(file: string): SealKeys {
+  if (!existsSync(file)) {
+    const made = [{ id: `k${Date.now().toString(36)}`, key: randomBytes(32).toString('base64') }];
+    writeFileSync(`${file}.new`, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+    chmodSync(`${file}.new`, 0o600);
+    renameSync(`${file}.new`, file);
+  }
+  const keys = keysFile.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  if (!keys.success)
+    throw new Error(`${file} holds no keys: restore it, or what was sealed with them is lost`);
+  return keys.data.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64') }));
+}

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { cachePolicy } from './cache.ts';
+import { limitsPolicy } from './limits.ts';
+
+/** What an organization has decided. */
+export const policySchema = z.strictObject({
+  cache: cachePolicy.prefault({}),
+  limits: limitsPolicy,
+});
+
+/** A policy with everything decided: what an organization leaves open is as `defaults` says. */
+export type Policy = z.output<typeof policySchema>;
