@@ -76,6 +76,24 @@ export interface StreamFilter {
   push(chunk: Buffer, ended: boolean): Buffer;
 }
 
+/** A complete answer as the provider gave it. */
+export interface KeptReply {
+  /** The provider's content type. */
+  contentType: string;
+  streamed: boolean;
+  /** A streamed answer in the pieces in which it came; a plain one is one piece. */
+  chunks: readonly Buffer[];
+}
+
+/** The form in which a call wants its answer. */
+export interface WantedForm {
+  streamed: boolean;
+  /** A chat stream that asked for its usage (`stream_options.include_usage`). */
+  usage: boolean;
+  /** Path and query at the provider: Google tells its two forms of streams apart there (`alt=sse`). */
+  path: string;
+}
+
 /** One wire form. All members are pure; `endpoint` is a path as in Target. */
 export interface Dialect {
   name: string;
@@ -97,6 +115,8 @@ export interface Dialect {
   observeStream(head: ReplyHead, endpoint: string): StreamObserver | null;
   /** The request with its stream telling usage, and what takes that out of the stream again. */
   askUsage?(body: Buffer): { body: Buffer; filter: () => StreamFilter };
+  /** A kept answer in the form that is wanted, whichever it was kept in; null: it cannot be given so. */
+  replay?(kept: KeptReply, wanted: WantedForm): { contentType: string; chunks: Buffer[] } | null;
 }
 
 export const noFacts: ReplyFacts = {
