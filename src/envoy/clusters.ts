@@ -9,6 +9,12 @@ const roomy = {
   ],
 };
 
+/**
+ * How much is read of a provider at once. It is how large the chunks of a stream come to the processor when
+ * they come faster than they go: Envoy's default of 1 MiB would be held for each of a thousand streams.
+ */
+const readBytes = 32 * 1024;
+
 const http2 = { [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }) };
 
 /** No header of weir's or Envoy's own leaves the house, whoever put it there. */
@@ -75,6 +81,7 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
       ],
     },
     circuit_breakers: roomy,
+    per_connection_buffer_limit_bytes: readBytes,
     upstream_connection_options: {
       tcp_keepalive: { keepalive_time: 30, keepalive_interval: 15, keepalive_probes: 4 },
     },
