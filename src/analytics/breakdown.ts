@@ -1,66 +1,112 @@
 import type { Pool } from '../db/pool.ts';
 import type { TimeRange } from './dates.ts';
+import { groupSql } from './groups.ts';
+import { type CallFilter, condition, Parameters } from './usage-query.ts';
 
-/** What can be grouped by, and how it stands in a row of usage. */
-const groups = {
-  model: 'coalesce(model, requested_model)',
-  provider: 'provider',
+export const intervals = ['hour', 'day', 'week', 'month'] as const;
+export type Interval = (typeof intervals)[number];
+
+/** By what the groups are put in order, the greatest first. */
+export const orders = {
+  cost: 'sum(cost_usd)',
+  saved: 'sum(saved_usd)',
+  calls: 'count(*)',
+  input_tokens: 'sum(input_tokens)',
+  output_tokens: 'sum(output_tokens)',
 } as const;
+export type Order = keyof typeof orders;
 
-export type Group = keyof typeof groups;
-export const groupNames = Object.keys(groups) as [Group, ...Group[]];
-
-/** Sums over one group. Money in decimal strings of USD, null where nothing has a price. */
-export interface BreakdownRow {
-  group: Record<string, string | null>;
+/** Sums of calls. Money in decimal strings of USD, null where nothing has a price. */
+export interface Sums {
   calls: number;
   hits: number;
+  coalesced: number;
   errors: number;
-  /** What providers processed: hits are not among it. */
+  /** What providers processed: answers of weir's own are not among it. */
   input_tokens: number;
   output_tokens: number;
+  cache_read_tokens: number;
   cost_usd: string | null;
   tool_usd: string | null;
   saved_usd: string | null;
   /** Calls with usage whose price is not known. */
   unpriced: number;
+}
+
+interface Latencies {
   p50_ms: number | null;
   p95_ms: number | null;
 }
 
-const sums = `
+export interface BreakdownRow extends Sums, Latencies {
+  group: Record<string, string | null>;
+  /** Of a series: where its interval begins. */
+  time: Date | null;
+}
+
+export interface BreakdownQuery {
+  organization: string;
+  range: TimeRange;
+  filter: CallFilter;
+  groupBy: string[];
+  /** A series: each group once an interval, with zeros where there was nothing. */
+  interval: Interval | null;
+  zone: string;
+  order: Order;
+  /** Groups at most. */
+  limit: number;
+  /** Latencies cost a sort of all calls. */
+  percentiles: boolean;
+}
+
+/** Answered by weir itself. */
+const own = "cache IN ('hit', 'coalesced')";
+
+export const sums = `
   count(*) AS calls,
   count(*) FILTER (WHERE cache = 'hit') AS hits,
+  count(*) FILTER (WHERE cache = 'coalesced') AS coalesced,
   count(*) FILTER (WHERE outcome NOT IN ('completed', 'disconnected', 'unsettled')) AS errors,
-  coalesce(sum(input_tokens) FILTER (WHERE cache <> 'hit'), 0)::bigint AS input_tokens,
-  coalesce(sum(output_tokens) FILTER (WHERE cache <> 'hit'), 0)::bigint AS output_tokens,
+  coalesce(sum(input_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS input_tokens,
+  coalesce(sum(output_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS output_tokens,
+  coalesce(sum(cache_read_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS cache_read_tokens,
   trim_scale(sum(cost_usd))::text AS cost_usd,
   trim_scale(sum(tool_usd))::text AS tool_usd,
   trim_scale(sum(saved_usd))::text AS saved_usd,
-  count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL) AS unpriced,
+  count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL) AS unpriced`;
+
+/** Groups times intervals. */
+const maxRows = 50_000;
+/** A series of more rows than can be given at once. */
+export class TooManyRows extends Error {}
+
+const noLatencies = 'NULL::float8 AS p50_ms, NULL::float8 AS p95_ms';
+const latencies = `
   percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms`;
 
-/** Calls, tokens and money of one organization by groups, the dearest first. */
-export async function breakdown(
-  pool: Pool,
-  query: { organization: string; range: TimeRange; groupBy: Group[]; limit: number },
-): Promise<BreakdownRow[]> {
-  const { organization, range, groupBy, limit } = query;
-  const columns = groupBy.map((name) => `${groups[name]} AS ${name}`).join(', ');
-  const places = groupBy.map((_, index) => index + 1).join(', ');
-  const { rows } = await pool.query<Omit<BreakdownRow, 'group'> & Record<Group, string | null>>(
-    `SELECT ${columns}, ${sums}
+/** Calls, tokens and money of one organization by groups; rows of a series are not filled up yet. */
+export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<BreakdownRow[]> {
+  const { groupBy, interval, zone, order, limit } = query;
+  const parameters = new Parameters();
+  const groups = groupBy.map((name) => groupSql(name, zone, parameters));
+  const time = interval
+    ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
+    : 'NULL::timestamptz';
+  const by = [...groups, ...(interval ? [time] : [])].map((_, index) => index + 1).join(', ');
+  const columns = groups.map((sql, index) => `${sql} AS g${index}`);
+  const { rows } = await pool.query<Sums & Latencies & { time: Date | null } & Record<string, unknown>>(
+    `SELECT ${[...columns, `${time} AS time`, sums, query.percentiles ? latencies : noLatencies].join(', ')}
        FROM usage
-      WHERE organization = $1 AND started_at >= $2 AND started_at < $3
-      GROUP BY ${places}
-      ORDER BY sum(cost_usd) DESC NULLS LAST, calls DESC, ${places}
-      LIMIT $4`,
-    [organization, range.start, range.end, limit],
+      WHERE ${condition(parameters, query)}
+      ${by && `GROUP BY ${by}`}
+      ORDER BY ${orders[order]} DESC NULLS LAST, count(*) DESC${by && `, ${by}`}
+      LIMIT ${parameters.add(interval ? maxRows + 1 : limit)}`,
+    parameters.values,
   );
+  if (rows.length > maxRows) throw new TooManyRows();
   return rows.map((row) => {
-    const { model, provider, ...rest } = row;
-    const values: Record<Group, string | null> = { model, provider };
-    return { group: Object.fromEntries(groupBy.map((name) => [name, values[name] ?? null])), ...rest };
+    const group = groupBy.map((name, index) => [name, row[`g${index}`] ?? null]);
+    return { ...row, group: Object.fromEntries(group) };
   });
 }

@@ -1,5 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import type { TimeRange } from './dates.ts';
+import { type CallFilter, condition, Parameters } from './usage-query.ts';
 
 /** One line of the ledger as the API shows it. Money in decimal strings of USD or null. */
 export interface ExchangeRow {
@@ -40,51 +41,31 @@ const columns = `id, started_at, organization, end_user AS "user", NULL::text AS
   cache_read_tokens, cache_write_tokens, reasoning_tokens, ${money('cost_usd')}, ${money('list_usd')},
   ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, duration_ms, first_chunk_ms, attempts`;
 
-export interface ExchangeFilter {
-  provider?: string | undefined;
-  model?: string | undefined;
-  outcome?: string | undefined;
-  cache?: string | undefined;
-  user?: string | undefined;
-}
-
 /** A page of exchanges, the newest first, and the cursor of the next page; null: there is none. */
 export async function listExchanges(
   pool: Pool,
   query: {
     organization: string;
     range: TimeRange;
-    filter: ExchangeFilter;
+    filter: CallFilter;
     cursor: Cursor | null;
     limit: number;
   },
 ): Promise<{ exchanges: ExchangeRow[]; next: Cursor | null }> {
-  const { organization, range, filter, cursor, limit } = query;
+  const { cursor, limit } = query;
+  const parameters = new Parameters();
+  const terms = [condition(parameters, query)];
+  if (cursor)
+    terms.push(
+      `(started_at, id) < (${parameters.add(cursor.at)}::timestamptz, ${parameters.add(cursor.id)}::uuid)`,
+    );
   const { rows } = await pool.query<ExchangeRow & { at: string }>(
     `SELECT ${columns}, started_at::text AS at
        FROM usage
-      WHERE organization = $1 AND started_at >= $2 AND started_at < $3
-        AND ($4::text IS NULL OR provider = $4)
-        AND ($5::text IS NULL OR model = $5 OR requested_model = $5)
-        AND ($6::text IS NULL OR outcome = $6)
-        AND ($7::text IS NULL OR cache = $7)
-        AND ($8::text IS NULL OR end_user = $8)
-        AND ($9::timestamptz IS NULL OR (started_at, id) < ($9::timestamptz, $10::uuid))
+      WHERE ${terms.join(' AND ')}
       ORDER BY started_at DESC, id DESC
-      LIMIT $11`,
-    [
-      organization,
-      range.start,
-      range.end,
-      filter.provider ?? null,
-      filter.model ?? null,
-      filter.outcome ?? null,
-      filter.cache ?? null,
-      filter.user ?? null,
-      cursor?.at ?? null,
-      cursor?.id ?? null,
-      limit + 1,
-    ],
+      LIMIT ${parameters.add(limit + 1)}`,
+    parameters.values,
   );
   const page = rows.slice(0, limit);
   const last = page.at(-1);

@@ -9,14 +9,23 @@ import {
 import type { Logger } from 'pino';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
+import type { Pricer } from '../usage/price.ts';
 import { createAuthenticate } from './auth.ts';
 import { answerProblems } from './problem.ts';
-import { analyticsRoutes } from './routes/analytics.ts';
+import { breakdownRoutes } from './routes/breakdown.ts';
+import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
+import { summaryRoutes } from './routes/summary.ts';
 
 /** HTTP for people and programs; described at /openapi.json. */
-export async function createApi(options: { pool: Pool; log: Logger; version: string; now: () => number }) {
-  const { pool, log, version, now } = options;
+export async function createApi(options: {
+  pool: Pool;
+  pricer: Pricer;
+  log: Logger;
+  version: string;
+  now: () => number;
+}) {
+  const { pool, pricer, log, version, now } = options;
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -41,7 +50,10 @@ export async function createApi(options: { pool: Pool; log: Logger; version: str
     transform: jsonSchemaTransform,
   });
   await api.register(healthRoutes(pool));
-  await api.register(analyticsRoutes(pool, createAuthenticate(pool), now));
+  const authenticate = createAuthenticate(pool);
+  await api.register(summaryRoutes(pool, authenticate, { now, pricer }));
+  await api.register(breakdownRoutes(pool, authenticate, now));
+  await api.register(exchangeRoutes(pool, authenticate, now));
   api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
 
   return {

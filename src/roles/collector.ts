@@ -4,6 +4,10 @@ import { createCollector } from '../collector/collector.ts';
 import { createPool } from '../db/pool.ts';
 import { resources } from '../envoy/resources.ts';
 import { createXdsServer } from '../envoy/server.ts';
+import { createFingerprint } from '../identity/fingerprint.ts';
+import { readHashKey } from '../identity/store.ts';
+import { createPricer } from '../usage/pricer.ts';
+import { createOverrides } from '../usage/prices/overrides.ts';
 import { envoyInputs } from './envoy.ts';
 import type { Role } from './run.ts';
 
@@ -25,7 +29,9 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     log,
     now: Date.now,
   });
-  const api = await createApi({ pool, log, version, now: Date.now });
+  const fingerprint = createFingerprint(await readHashKey(pool));
+  const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
+  const api = await createApi({ pool, pricer, log, version, now: Date.now });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });

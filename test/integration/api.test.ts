@@ -16,7 +16,7 @@ const now = Date.UTC(2026, 10, 23, 12);
 
 async function house(t: TestContext) {
   const { pool } = await testDatabase(t);
-  const api = await createApi({ pool, log, version: 'test', now: () => now });
+  const api = await createApi({ pool, pricer: () => null, log, version: 'test', now: () => now });
   t.after(() => api.stop());
   const keyFor = async (organization: string, scope: 'call' | 'admin') => {
     await pool.query('INSERT INTO organizations (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [
@@ -134,7 +134,7 @@ test('wrong parameters are named, with what is allowed', async (t) => {
   const { keyFor, get } = await house(t);
   const admin = await keyFor('acme', 'admin');
   const wrong: [string, RegExp][] = [
-    ['group_by=colour', /group_by.*allowed are model, provider/],
+    ['group_by=colour', /group_by.*allowed are model, requested_model, provider/],
     ['start_date=2026-02-30', /start_date: expected a day/],
     ['start_date=2026-11-23&end_date=2026-11-20', /before end_date/],
     ['limit=0', /limit/],

@@ -67,8 +67,13 @@ test('a million tiny calls cost a million times one, to the last place', async (
   const [row] = await breakdown(pool, {
     organization: 'default',
     range: { start: new Date(day - 86_400_000), end: new Date(day) },
+    filter: {},
     groupBy: ['model'],
+    interval: null,
+    zone: 'UTC',
+    order: 'cost',
     limit: 1,
+    percentiles: false,
   });
   assert.deepEqual([row?.calls, row?.cost_usd], [1_000_000, '0.0375001']);
 });

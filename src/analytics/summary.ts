@@ -1,0 +1,76 @@
+import type { Pool } from '../db/pool.ts';
+import { type Sums, sums } from './breakdown.ts';
+import { rangeBefore, type TimeRange } from './dates.ts';
+import { type CallFilter, condition, Parameters } from './usage-query.ts';
+
+/** What one period came to. Money in decimal strings of USD, null where nothing has a price. */
+export interface Period extends Sums {
+  /** Answers of weir's own among all calls, from 0 to 1; null: there were none. */
+  hit_rate: number | null;
+  saved_by_cache_usd: string | null;
+  saved_by_coalescing_usd: string | null;
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
+  /** Median time to the first chunk of streams. */
+  first_chunk_p50_ms: number | null;
+}
+
+type Row = Omit<Period, 'hit_rate'>;
+
+/** Reads of the provider's own prompt cache, by where their price is found. */
+export interface CachedReads {
+  provider: string;
+  server_address: string;
+  path: string;
+  model: string | null;
+  tokens: number;
+}
+
+export interface SummaryQuery {
+  organization: string;
+  range: TimeRange;
+  filter: CallFilter;
+}
+
+/** A period and the one of the same length before. */
+export async function summary(pool: Pool, query: SummaryQuery): Promise<{ now: Period; before: Period }> {
+  const [now, before] = await Promise.all([
+    period(pool, query),
+    period(pool, { ...query, range: rangeBefore(query.range) }),
+  ]);
+  return { now, before };
+}
+
+async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
+  const parameters = new Parameters();
+  const { rows } = await pool.query<Row>(
+    `SELECT ${sums},
+            trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
+            trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
+            percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms,
+            percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99_ms,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) AS first_chunk_p50_ms
+       FROM usage
+      WHERE ${condition(parameters, query)}`,
+    parameters.values,
+  );
+  const [row] = rows;
+  if (!row) throw new Error('a sum without a row');
+  return { ...row, hit_rate: row.calls === 0 ? null : (row.hits + row.coalesced) / row.calls };
+}
+
+/** What was read of the providers' prompt caches, for what that saved. */
+export async function cachedReads(pool: Pool, query: SummaryQuery): Promise<CachedReads[]> {
+  const parameters = new Parameters();
+  const { rows } = await pool.query<CachedReads>(
+    `SELECT provider, server_address, min(path) AS path, coalesce(model, requested_model) AS model,
+            sum(cache_read_tokens)::bigint AS tokens
+       FROM usage
+      WHERE ${condition(parameters, query)} AND cache_read_tokens > 0 AND cache NOT IN ('hit', 'coalesced')
+      GROUP BY 1, 2, 4`,
+    parameters.values,
+  );
+  return rows;
+}

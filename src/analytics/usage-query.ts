@@ -1,0 +1,51 @@
+import type { TimeRange } from './dates.ts';
+
+/** What a call can be narrowed down by: the name of the parameter, and how it stands in a row of usage. */
+export const filters = {
+  provider: 'provider =',
+  model: 'coalesce(model, requested_model) =',
+  user: 'end_user =',
+  api_key: 'api_key =',
+  operation: 'operation =',
+  outcome: 'outcome =',
+  cache: 'cache =',
+} as const;
+export type FilterName = keyof typeof filters;
+export const filterNames = Object.keys(filters) as [FilterName, ...FilterName[]];
+
+/** Which calls are meant. */
+export interface CallFilter extends Partial<Record<FilterName, string | undefined>> {
+  /** Values by name. */
+  tags?: Record<string, string>;
+}
+
+/** Parameters of a statement as they are needed. */
+export class Parameters {
+  readonly values: unknown[] = [];
+
+  /** `$1`, `$2` … for a value. */
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+/** The condition for the calls of one organization in a range of time. */
+export function condition(
+  parameters: Parameters,
+  { organization, range, filter }: { organization: string; range: TimeRange; filter: CallFilter },
+): string {
+  const terms = [
+    `organization = ${parameters.add(organization)}`,
+    `started_at >= ${parameters.add(range.start)}`,
+    `started_at < ${parameters.add(range.end)}`,
+    ...filterNames.flatMap((name) => {
+      const value = filter[name];
+      return value === undefined ? [] : [`${filters[name]} ${parameters.add(value)}`];
+    }),
+    ...Object.entries(filter.tags ?? {}).map(
+      ([name, value]) => `tags->>${parameters.add(name)} = ${parameters.add(value)}`,
+    ),
+  ];
+  return terms.join(' AND ');
+}
