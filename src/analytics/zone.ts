@@ -29,7 +29,7 @@ export function isTimeZone(name: string): boolean {
 }
 
 /** What a clock in a zone shows at an instant, as if that were UTC; epoch milliseconds in, and out. */
-function wallTime(instant: number, zone: string): number {
+export function wallTimeOf(instant: number, zone: string): number {
   const parts = new Map(
     formatOf(zone)
       .formatToParts(instant)
@@ -46,9 +46,9 @@ function wallTime(instant: number, zone: string): number {
 export function instantOf(wall: number, zone: string): number {
   const hour = 3_600_000;
   // The offsets before and after any change nearby.
-  const offsets = [wall - 24 * hour, wall + 24 * hour].map((at) => wallTime(at, zone) - at);
+  const offsets = [wall - 24 * hour, wall + 24 * hour].map((at) => wallTimeOf(at, zone) - at);
   const candidates = offsets.map((offset) => wall - offset).sort((a, b) => a - b);
-  const exact = candidates.find((instant) => wallTime(instant, zone) === wall);
+  const exact = candidates.find((instant) => wallTimeOf(instant, zone) === wall);
   if (exact !== undefined) return exact;
   const [first = wall, last = wall] = candidates;
   // Skipped: the first instant that shows a later time, found to the minute.
@@ -57,7 +57,7 @@ export function instantOf(wall: number, zone: string): number {
   while (high - low > 60_000) {
     const middle = Math.floor((low + high) / 2 / 60_000) * 60_000;
     if (middle <= low) break;
-    if (wallTime(middle, zone) < wall) low = middle;
+    if (wallTimeOf(middle, zone) < wall) low = middle;
     else high = middle;
   }
   return high;

@@ -7,11 +7,13 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import type { AlertStore } from '../alerts/store.ts';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Pricer } from '../usage/price.ts';
 import { createAuthenticate } from './auth.ts';
 import { answerProblems } from './problem.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -21,11 +23,12 @@ import { summaryRoutes } from './routes/summary.ts';
 export async function createApi(options: {
   pool: Pool;
   pricer: Pricer;
+  alerts: AlertStore;
   log: Logger;
   version: string;
   now: () => number;
 }) {
-  const { pool, pricer, log, version, now } = options;
+  const { pool, pricer, alerts, log, version, now } = options;
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -54,6 +57,7 @@ export async function createApi(options: {
   await api.register(summaryRoutes(pool, authenticate, { now, pricer }));
   await api.register(breakdownRoutes(pool, authenticate, now));
   await api.register(exchangeRoutes(pool, authenticate, now));
+  await api.register(alertRoutes(pool, authenticate, alerts));
   api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
 
   return {

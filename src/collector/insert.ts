@@ -1,5 +1,3 @@
-import type { PoolClient } from 'pg';
-import type { Pool } from '../db/pool.ts';
 import type { Refusals } from './group-commit.ts';
 
 /** A column of an INSERT … SELECT FROM unnest(…): its name, its type, and its value in an item. */
@@ -89,22 +87,4 @@ export async function insertAllButFaulty<T>(
 /** SQLSTATE classes 22 (data), 23 (constraints), 54 (too large for an index): will fail as often as it is tried. */
 function isFaultOfRow(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && /^(22|23|54)/.test(String(error.code));
-}
-
-/** Runs `work` on a connection of its own, which is thrown away when it fails. */
-export async function withConnection<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  // A connection that dies while in use tells its query and then everyone; the query's error is enough.
-  const ignore = () => {};
-  client.on('error', ignore);
-  try {
-    const result = await work(client);
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  } finally {
-    client.off('error', ignore);
-  }
 }

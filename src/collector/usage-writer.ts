@@ -1,8 +1,8 @@
-import type { Pool } from '../db/pool.ts';
+import { type Pool, withConnection } from '../db/pool.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
-import { insertAllButFaulty, withConnection } from './insert.ts';
+import { insertAllButFaulty } from './insert.ts';
 import { insertLateUsage, isLate, settleLate, withoutNumbers } from './late-usage.ts';
 import type { Span } from './otlp.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';

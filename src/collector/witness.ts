@@ -1,14 +1,7 @@
-import type { Pool } from '../db/pool.ts';
+import { type Pool, withConnection } from '../db/pool.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
-import {
-  type Column,
-  insertAllButFaulty,
-  insertStatement,
-  insertValues,
-  storable,
-  withConnection,
-} from './insert.ts';
+import { type Column, insertAllButFaulty, insertStatement, insertValues, storable } from './insert.ts';
 import type { LogRecord } from './otlp.ts';
 
 /** A line of Envoy's access log (src/envoy/access-log.ts): its own text for each fact, null for `-`. */

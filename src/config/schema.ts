@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertsConfig } from './alerts.ts';
 import { policySchema } from './policy/policy.ts';
 import { address, day, duration, name, size, url, usd } from './values.ts';
 
@@ -147,6 +148,7 @@ export const configSchema = z.strictObject({
     .prefault([])
     .describe('Discounts and surcharges on the list price; all that apply are multiplied.'),
   defaults: policySchema.prefault({}),
+  alerts: alertsConfig.prefault({}),
   encryption: z
     .strictObject({
       keys: z

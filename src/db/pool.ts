@@ -20,6 +20,8 @@ export function createPool(url: string, options: { log: Logger; max?: number }):
   pool.on('error', (error) =>
     options.log.warn({ err: error.message }, 'a connection to PostgreSQL was lost'),
   );
+  // One that dies while it is used tells its query, and then whoever listens.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
@@ -29,4 +31,22 @@ export function isUnavailable(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (/^(08|53|57P)/.test(code) || /^(ECONN|ENOENT|EPIPE|ETIMEDOUT)/.test(code)) return true;
   return /terminat|timeout|not queryable|Client was closed|Connection ended/i.test(error.message);
+}
+
+/** Runs `work` on a connection of its own, which is thrown away when it fails. */
+export async function withConnection<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  // A connection that dies while in use tells its query and then everyone; the query's error is enough.
+  const ignore = () => {};
+  client.on('error', ignore);
+  try {
+    const result = await work(client);
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  } finally {
+    client.off('error', ignore);
+  }
 }

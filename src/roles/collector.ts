@@ -1,6 +1,10 @@
 import { mkdirSync } from 'node:fs';
+import { createDeliverer } from '../alerts/deliver.ts';
+import { createAlertStore } from '../alerts/store.ts';
+import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
 import { createCollector } from '../collector/collector.ts';
+import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createPool } from '../db/pool.ts';
 import { resources } from '../envoy/resources.ts';
 import { createXdsServer } from '../envoy/server.ts';
@@ -31,7 +35,16 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   });
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
-  const api = await createApi({ pool, pricer, log, version, now: Date.now });
+  const keyring = createKeyring(sealKeysOf(config, paths));
+  const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
+  const api = await createApi({
+    pool,
+    pricer,
+    alerts: createAlertStore(pool, keyring),
+    log,
+    version,
+    now: Date.now,
+  });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
@@ -39,8 +52,11 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   await records.start();
   await api.start(config.listen.api);
   await xds.start();
+  const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now });
   return {
     async stop() {
+      await alerts.stop();
+      await deliverer.close();
       await xds.stop();
       await api.stop();
       await records.stop(stopTimeoutMs);

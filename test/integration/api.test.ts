@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
+import { createAlertStore } from '../../src/alerts/store.ts';
 import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
+import { createKeyring } from '../../src/config/keyring.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
@@ -16,7 +18,14 @@ const now = Date.UTC(2026, 10, 23, 12);
 
 async function house(t: TestContext) {
   const { pool } = await testDatabase(t);
-  const api = await createApi({ pool, pricer: () => null, log, version: 'test', now: () => now });
+  const api = await createApi({
+    pool,
+    pricer: () => null,
+    alerts: createAlertStore(pool, createKeyring([{ id: 'k', key: Buffer.alloc(32) }])),
+    log,
+    version: 'test',
+    now: () => now,
+  });
   t.after(() => api.stop());
   const keyFor = async (organization: string, scope: 'call' | 'admin') => {
     await pool.query('INSERT INTO organizations (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { pino } from 'pino';
+import { createAlertStore } from '../../src/alerts/store.ts';
 import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
+import { createKeyring } from '../../src/config/keyring.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import { createPricer } from '../../src/usage/pricer.ts';
@@ -30,6 +32,7 @@ async function house(t: TestContext, records: UsageRecord[]) {
   const api = await createApi({
     pool,
     pricer: createPricer(),
+    alerts: createAlertStore(pool, createKeyring([{ id: 'k', key: Buffer.alloc(32) }])),
     log: pino({ level: 'silent' }),
     version: 'test',
     now: () => now,
