@@ -77,5 +77,3 @@ export function createOutside({ allowPrivate }: { allowPrivate: boolean }) {
     close: () => dispatcher.close(),
   };
 }
-
-export type Outside = ReturnType<typeof createOutside>;
