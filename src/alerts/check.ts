@@ -29,7 +29,11 @@ export async function checkAlerts(
 }
 
 /** One alert of an organization; null: it has none of this id. */
-export async function findAlert(pool: Pool, organization: string, id: string): Promise<Alert | null> {
+export async function findAlert(
+  pool: Pick<Pool, 'query'>,
+  organization: string,
+  id: string,
+): Promise<Alert | null> {
   const { rows } = await pool.query<Alert>(
     `SELECT ${columns} FROM alert_configs WHERE organization = $1 AND id = $2`,
     [organization, id],

@@ -37,7 +37,7 @@ const select = `
     FROM alert_configs a`;
 
 /** The alerts of organizations. `seal` hides their webhooks. */
-export function createAlertStore(pool: Pool, keyring: Keyring) {
+export function createAlertStore(pool: Pick<Pool, 'query'>, keyring: Keyring) {
   const view = (row: Row): AlertView => ({
     ...row,
     slack_webhook_url: masked(row, 'slack_webhook_url'),

@@ -8,12 +8,21 @@ export class Problem extends Error {
   /** Stable: programs hold on to it. */
   readonly code: string;
   readonly headers: Record<string, string>;
+  /** What this kind of problem tells besides. */
+  readonly members: Record<string, unknown>;
 
-  constructor(status: number, code: string, detail: string, headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    headers: Record<string, string> = {},
+    members: Record<string, unknown> = {},
+  ) {
     super(detail);
     this.status = status;
     this.code = code;
     this.headers = headers;
+    this.members = members;
   }
 }
 
@@ -22,8 +31,15 @@ const titles: Record<number, string> = {
   401: 'Not authenticated',
   403: 'Not allowed',
   404: 'Not found',
+  409: 'Conflict',
+  413: 'Too large',
+  415: 'Media type not supported',
+  422: 'Cannot work',
+  429: 'Too many',
   503: 'Not available',
 };
+
+const codes: Record<number, string> = { 413: 'body_too_large', 415: 'unsupported_media_type' };
 
 /** Every error of the API is a problem document. */
 export function answerProblems(api: FastifyInstance): void {
@@ -59,17 +75,20 @@ function toProblem(error: FastifyError): Problem {
       'retry-after': '2',
     });
   }
+  // SQLSTATE class 22: text with NUL, half a surrogate pair, a number that is no number.
+  if (/^22...$/.test(error.code))
+    return new Problem(400, 'invalid_parameter', 'a value holds what cannot be kept or read');
   const { statusCode } = error;
   if (statusCode !== undefined && statusCode < 500)
-    return new Problem(statusCode, 'bad_request', error.message);
+    return new Problem(statusCode, codes[statusCode] ?? 'bad_request', error.message);
   return new Problem(500, 'internal_error', 'weir failed here; its log tells more');
 }
 
-function send(reply: FastifyReply, { status, code, message, headers }: Problem): void {
+function send(reply: FastifyReply, { status, code, message, headers, members }: Problem): void {
   const title = titles[status] ?? 'Error';
   reply
     .status(status)
     .headers(headers)
     .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status, code, detail: message }));
+    .send(JSON.stringify({ type: 'about:blank', title, status, code, detail: message, ...members }));
 }

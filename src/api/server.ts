@@ -1,34 +1,47 @@
-import swagger from '@fastify/swagger';
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify';
-import {
-  jsonSchemaTransform,
-  serializerCompiler,
-  validatorCompiler,
-  type ZodTypeProvider,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { AlertStore } from '../alerts/store.ts';
-import type { Address } from '../config/schema.ts';
+import type { Keyring } from '../config/keyring.ts';
+import { policySchema } from '../config/policy/policy.ts';
+import type { Address, Config } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Pricer } from '../usage/price.ts';
+import { access, guard } from './access.ts';
 import { createAuthenticate } from './auth.ts';
+import { createChanges } from './changes.ts';
+import { describeApi } from './openapi.ts';
+import { createWorld } from './policy-world.ts';
 import { answerProblems } from './problem.ts';
+import { activityRoutes } from './routes/activity.ts';
 import { alertRoutes } from './routes/alerts.ts';
+import { bindingRoutes } from './routes/bindings.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { organizationRoutes } from './routes/organization.ts';
+import { policyRoutes } from './routes/policy.ts';
+import { providerKeyRoutes } from './routes/provider-keys.ts';
 import { summaryRoutes } from './routes/summary.ts';
+import { userRoutes } from './routes/users.ts';
+import type { ControlServices } from './services.ts';
 
-/** HTTP for people and programs; described at /openapi.json. */
-export async function createApi(options: {
+export interface ApiOptions {
   pool: Pool;
   pricer: Pricer;
-  alerts: AlertStore;
   log: Logger;
   version: string;
   now: () => number;
-}) {
-  const { pool, pricer, alerts, log, version, now } = options;
+  config: Pick<Config, 'providers' | 'models' | 'api'>;
+  /** `defaults` of weir.yaml as written. */
+  defaults: unknown;
+  keyring: Keyring;
+}
+
+/** HTTP for people and programs; described at /openapi.json. */
+export async function createApi(options: ApiOptions) {
+  const { pool, pricer, log, version, now, config, defaults, keyring } = options;
+  const proxies = config.api.trusted_proxies;
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -36,29 +49,36 @@ export async function createApi(options: {
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
     forceCloseConnections: 'idle',
+    trustProxy: proxies.length > 0 ? proxies : false,
   });
   answerProblems(server);
   const api = server.withTypeProvider<ZodTypeProvider>();
   api.setValidatorCompiler(validatorCompiler);
   api.setSerializerCompiler(serializerCompiler);
-  await api.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'weir', version, description: 'What LLM calls cost, and where the money went.' },
-      components: {
-        securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'weir_admin_…' } },
-      },
-      security: [{ key: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
+  guard(server, access, createAuthenticate(pool));
+  await describeApi(server, access, version);
+
+  const services: ControlServices = {
+    pool,
+    change: createChanges(pool, log),
+    keyring,
+    defaults: { document: defaults, policy: policySchema.parse(defaults) },
+    world: createWorld({ pool, config }),
+    now,
+  };
   await api.register(healthRoutes(pool));
-  const authenticate = createAuthenticate(pool);
-  await api.register(summaryRoutes(pool, authenticate, { now, pricer }));
-  await api.register(breakdownRoutes(pool, authenticate, now));
-  await api.register(exchangeRoutes(pool, authenticate, now));
-  await api.register(alertRoutes(pool, authenticate, alerts));
-  api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
+  await api.register(summaryRoutes(pool, { now, pricer }));
+  await api.register(breakdownRoutes(pool, now));
+  await api.register(exchangeRoutes(pool, now));
+  await api.register(alertRoutes(services));
+  await api.register(organizationRoutes(services));
+  await api.register(userRoutes(services));
+  await api.register(keyRoutes(services));
+  await api.register(providerKeyRoutes(services));
+  await api.register(policyRoutes(services));
+  await api.register(bindingRoutes(services));
+  await api.register(activityRoutes(services));
+  api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
   return {
     /** For tests: requests without a socket. */

@@ -12,6 +12,8 @@ export interface Loaded {
   config: Config;
   /** The file it was read from; null: defaults and environment alone. */
   file: string | null;
+  /** What `defaults` was given, in the words of weir.yaml. */
+  defaults: unknown;
   /** Whether the file or the environment set this path (`listen.egress`). */
   given(path: string): boolean;
 }
@@ -53,7 +55,7 @@ export function loadConfig(options: { file?: string | undefined; env: Environmen
   const given = (path: string) => fromEnv.has(path) || (valueAt(document, path.split('.')) ?? null) !== null;
   if (data) crossCheck(data, given, fail);
   if (problems.length > 0 || !data) throw new ConfigError(problems);
-  return { config: data, file, given };
+  return { config: data, file, defaults: valueAt(input, ['defaults']) ?? {}, given };
 }
 
 /** What is wrong only together with something else. */

@@ -167,6 +167,20 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  api: z
+    .strictObject({
+      trusted_proxies: z
+        .array(
+          z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+            error: 'an address or a range such as 10.0.0.0/8',
+          }),
+        )
+        .prefault([])
+        .describe(
+          'Proxies in front of the API: they may say in X-Forwarded-For where a request came from, which the activity list tells.',
+        ),
+    })
+    .prefault({}),
   journal: z
     .strictObject({
       max_size: size

@@ -21,7 +21,8 @@ export interface Caller {
   tags: Record<string, string>;
 }
 
-export type KeyScope = 'call' | 'admin';
+/** `call` makes calls, `api` asks the API in a role, `admin` is that of the machine and may everything. */
+export type KeyScope = 'call' | 'api' | 'admin';
 
 /** Decides by what lies in memory: no database on the request path. */
 export interface Identity {

@@ -10,7 +10,7 @@ export interface NewKey {
   scope: KeyScope;
 }
 
-const starts: Record<KeyScope, string> = { call: 'weir_sk_', admin: 'weir_admin_' };
+const starts: Record<KeyScope, string> = { call: 'weir_sk_', api: 'weir_api_', admin: 'weir_admin_' };
 
 /** A new key: 192 random bits behind a prefix that tells its use. */
 export function makeKey(scope: KeyScope): NewKey {

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { createDeliverer } from '../alerts/deliver.ts';
-import { createAlertStore } from '../alerts/store.ts';
 import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
 import { createCollector } from '../collector/collector.ts';
@@ -20,7 +19,7 @@ const stopTimeoutMs = 10_000;
 
 /** `weir collector`: usage records in, rows out; the API; Envoy's configuration. */
 export const collector: Role = async ({ settings, log: parent, version }) => {
-  const { config, paths } = settings;
+  const { config, defaults, paths } = settings;
   if (config.postgres.url === 'embedded') {
     throw new Error('postgres.url is embedded, which only weir up runs: set it to a postgres:// URL');
   }
@@ -35,17 +34,10 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   });
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const keyring = createKeyring(sealKeysOf(config, paths));
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
-  const api = await createApi({
-    pool,
-    pricer,
-    alerts: createAlertStore(pool, keyring),
-    log,
-    version,
-    now: Date.now,
-  });
-  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  const api = await createApi({ pool, pricer, log, version, now: Date.now, config, defaults, keyring });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
 

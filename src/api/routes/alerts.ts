@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { alertFilters, alertTypeNames, alertTypes } from '../../alerts/alert.ts';
 import { findAlert } from '../../alerts/check.ts';
 import { addDeliveries, retryDelivery } from '../../alerts/deliveries.ts';
-import { type AlertStore, listDeliveries } from '../../alerts/store.ts';
+import { createAlertStore, listDeliveries } from '../../alerts/store.ts';
 import { isTimeZone } from '../../analytics/zone.ts';
-import { type Pool, withConnection } from '../../db/pool.ts';
-import type { createAuthenticate } from '../auth.ts';
+import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
+import type { ControlServices } from '../services.ts';
 
 const decimal = z
   .union([z.string(), z.number().transform(String)])
@@ -61,17 +61,14 @@ const params = z.object({ id: z.string().max(100) });
 const notFound = (id: string) => new Problem(404, 'not_found', `there is no alert ${id}`);
 
 /** What an organization is told of, and what became of the messages. */
-export function alertRoutes(
-  pool: Pool,
-  authenticate: ReturnType<typeof createAuthenticate>,
-  store: AlertStore,
-): FastifyPluginAsyncZod {
+export function alertRoutes({ pool, change, keyring }: ControlServices): FastifyPluginAsyncZod {
   const tags = ['alerts'];
+  const store = createAlertStore(pool, keyring);
   return async (api) => {
     api.get(
       '/alerts',
       { schema: { summary: 'All alerts', tags, response: { 200: z.object({ alerts: z.array(view) }) } } },
-      async (request) => ({ alerts: await store.list((await authenticate(request)).organization) }),
+      async (request) => ({ alerts: await store.list(principalOf(request).organization) }),
     );
 
     api.post(
@@ -85,14 +82,19 @@ export function alertRoutes(
         },
       },
       async (request, reply) => {
-        const { organization, apiKey } = await authenticate(request);
         if (!hasRecipient(request.body))
           throw new Problem(400, 'no_recipient', 'give slack_webhook_url, webhook_url or email_addresses');
-        const { id, secret } = await store.create(organization, request.body, apiKey);
-        request.log.info({ audit: 'alert.create', organization, by: apiKey, alert: id }, 'an alert was made');
-        const made = await store.find(organization, id);
-        if (!made) throw notFound(id);
-        return reply.status(201).send({ ...made, webhook_secret: secret });
+        const made = await change(request, async ({ client, by, actor }) => {
+          const changing = createAlertStore(client, keyring);
+          const { id, secret } = await changing.create(by.organization, request.body, actor);
+          const alert = await changing.find(by.organization, id);
+          if (!alert) throw notFound(id);
+          return {
+            result: { ...alert, webhook_secret: secret },
+            deed: { action: 'alert.create', target: id, details: { name: alert.name } },
+          };
+        });
+        return reply.status(201).send(made);
       },
     );
 
@@ -100,7 +102,7 @@ export function alertRoutes(
       '/alerts/:id',
       { schema: { summary: 'One alert', tags, params, response: { 200: view } } },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const found = await store.find(organization, request.params.id);
         if (!found) throw notFound(request.params.id);
         return found;
@@ -123,29 +125,27 @@ export function alertRoutes(
         },
       },
       async (request) => {
-        const { organization, apiKey } = await authenticate(request);
         const { id } = request.params;
-        const before = await store.find(organization, id);
-        if (!before) throw notFound(id);
-        const given = Object.fromEntries(
-          Object.entries(request.body).filter(([, value]) => value !== undefined),
-        );
-        const after = { ...before, ...given };
-        if (!hasRecipient(after))
-          throw new Problem(
-            400,
-            'no_recipient',
-            'leave one of slack_webhook_url, webhook_url, email_addresses',
+        return change(request, async ({ client, by, actor }) => {
+          const changing = createAlertStore(client, keyring);
+          const before = await changing.find(by.organization, id);
+          if (!before) throw notFound(id);
+          const given = Object.fromEntries(
+            Object.entries(request.body).filter(([, value]) => value !== undefined),
           );
-        const { slack_webhook_url, webhook_url } = request.body;
-        await store.update(organization, id, { ...after, slack_webhook_url, webhook_url }, apiKey);
-        request.log.info(
-          { audit: 'alert.change', organization, by: apiKey, alert: id },
-          'an alert was changed',
-        );
-        const changed = await store.find(organization, id);
-        if (!changed) throw notFound(id);
-        return changed;
+          const after = { ...before, ...given };
+          if (!hasRecipient(after)) {
+            const detail = 'leave one of slack_webhook_url, webhook_url, email_addresses';
+            throw new Problem(400, 'no_recipient', detail);
+          }
+          const { slack_webhook_url, webhook_url } = request.body;
+          await changing.update(by.organization, id, { ...after, slack_webhook_url, webhook_url }, actor);
+          const result = await changing.find(by.organization, id);
+          if (!result) throw notFound(id);
+          // Webhooks are secrets: what was changed is told by its name.
+          const details = { changed: Object.keys(given) };
+          return { result, deed: { action: 'alert.change', target: id, details } };
+        });
       },
     );
 
@@ -153,12 +153,11 @@ export function alertRoutes(
       '/alerts/:id',
       { schema: { summary: 'Removes an alert', tags, params, response: { 204: z.null() } } },
       async (request, reply) => {
-        const { organization, apiKey } = await authenticate(request);
-        if (!(await store.remove(organization, request.params.id))) throw notFound(request.params.id);
-        request.log.info(
-          { audit: 'alert.remove', organization, by: apiKey, alert: request.params.id },
-          'an alert was removed',
-        );
+        const { id } = request.params;
+        await change(request, async ({ client, by }) => {
+          if (!(await createAlertStore(client, keyring).remove(by.organization, id))) throw notFound(id);
+          return { result: undefined, deed: { action: 'alert.remove', target: id } };
+        });
         return reply.status(204).send(null);
       },
     );
@@ -174,10 +173,13 @@ export function alertRoutes(
         },
       },
       async (request, reply) => {
-        const { organization } = await authenticate(request);
-        const alert = await findAlert(pool, organization, request.params.id);
-        if (!alert) throw notFound(request.params.id);
-        const deliveries = await withConnection(pool, (client) => addDeliveries(client, alert, 'test', null));
+        const { id } = request.params;
+        const deliveries = await change(request, async ({ client, by }) => {
+          const alert = await findAlert(client, by.organization, id);
+          if (!alert) throw notFound(id);
+          const result = await addDeliveries(client, alert, 'test', null);
+          return { result, deed: { action: 'alert.test', target: id } };
+        });
         return reply.status(202).send({ deliveries });
       },
     );
@@ -193,11 +195,13 @@ export function alertRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
-        const secret = await store.renewSecret(organization, request.params.id);
-        if (secret === null)
-          throw new Problem(404, 'not_found', `there is no alert ${request.params.id} with a webhook_url`);
-        return { webhook_secret: secret };
+        const { id } = request.params;
+        return change(request, async ({ client, by }) => {
+          const secret = await createAlertStore(client, keyring).renewSecret(by.organization, id);
+          if (secret === null)
+            throw new Problem(404, 'not_found', `there is no alert ${id} with a webhook_url`);
+          return { result: { webhook_secret: secret }, deed: { action: 'alert.renew_secret', target: id } };
+        });
       },
     );
 
@@ -212,7 +216,7 @@ export function alertRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const found = await listDeliveries(pool, organization, request.query.state ?? null);
         return { deliveries: z.array(delivery).parse(found) };
       },
@@ -229,10 +233,12 @@ export function alertRoutes(
         },
       },
       async (request, reply) => {
-        const { organization } = await authenticate(request);
         const { id } = request.params;
-        if (!(await withConnection(pool, (client) => retryDelivery(client, organization, id))))
-          throw new Problem(404, 'not_found', `there is no dead delivery ${id}`);
+        await change(request, async ({ client, by }) => {
+          if (!(await retryDelivery(client, by.organization, id)))
+            throw new Problem(404, 'not_found', `there is no dead delivery ${id}`);
+          return { result: undefined, deed: { action: 'alert.retry', target: String(id) } };
+        });
         return reply.status(202).send({ id });
       },
     );

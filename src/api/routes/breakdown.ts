@@ -13,7 +13,7 @@ import { groupNames, isGroup } from '../../analytics/groups.ts';
 import { fillSeries } from '../../analytics/series.ts';
 import { breakdownCsv } from '../../analytics/table.ts';
 import type { Pool } from '../../db/pool.ts';
-import type { createAuthenticate } from '../auth.ts';
+import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
 import { callsOf, callsQuery, count, money } from './analytics-query.ts';
 
@@ -66,7 +66,6 @@ const reply = z.object({
 /** Sums by group, for programs and for spreadsheets. */
 export function breakdownRoutes(
   pool: Pool,
-  authenticate: ReturnType<typeof createAuthenticate>,
   now: () => number,
 ): FastifyPluginAsyncZod {
   async function ask(organization: string, asked: z.output<typeof query>) {
@@ -100,7 +99,7 @@ export function breakdownRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const { question, rows } = await ask(organization, request.query);
         return { start_date: question.range.start, end_date: question.range.end, rows };
       },
@@ -118,7 +117,7 @@ export function breakdownRoutes(
         },
       },
       async (request, response) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const { question, rows } = await ask(organization, request.query);
         return response
           .type('text/csv')
@@ -138,7 +137,7 @@ export function breakdownRoutes(
         },
       },
       async (request, response) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const calls = callsOf(request.query, now());
         return response.type('text/csv').send(await focusCsv(pool, { organization, ...calls }));
       },

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, findExchange, listExchanges } from '../../analytics/exchanges.ts';
 import type { Pool } from '../../db/pool.ts';
-import type { createAuthenticate } from '../auth.ts';
+import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
 import { callsOf, callsQuery, count, money } from './analytics-query.ts';
 
@@ -46,7 +46,6 @@ const exchangesQuery = z.strictObject({
 /** The ledger, of the organization of the key. */
 export function exchangeRoutes(
   pool: Pool,
-  authenticate: ReturnType<typeof createAuthenticate>,
   now: () => number,
 ): FastifyPluginAsyncZod {
   return async (api) => {
@@ -61,7 +60,7 @@ export function exchangeRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const { cursor, limit } = request.query;
         const place = cursor === undefined ? null : decodeCursor(cursor);
         if (cursor !== undefined && !place)
@@ -83,7 +82,7 @@ export function exchangeRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const found = await findExchange(pool, organization, request.params.id);
         if (!found) throw new Problem(404, 'not_found', `there is no exchange ${request.params.id}`);
         return found;

@@ -4,7 +4,7 @@ import { promptCacheSavings } from '../../analytics/prompt-cache.ts';
 import { summary } from '../../analytics/summary.ts';
 import type { Pool } from '../../db/pool.ts';
 import type { Pricer } from '../../usage/price.ts';
-import type { createAuthenticate } from '../auth.ts';
+import { principalOf } from '../access.ts';
 import { callsOf, callsQuery, count, money } from './analytics-query.ts';
 
 const ms = z.number().nullable().describe('Milliseconds.');
@@ -41,7 +41,6 @@ const reply = z.object({
 /** What a period came to, against the one before. */
 export function summaryRoutes(
   pool: Pool,
-  authenticate: ReturnType<typeof createAuthenticate>,
   options: { now: () => number; pricer: Pricer },
 ): FastifyPluginAsyncZod {
   return async (api) => {
@@ -56,7 +55,7 @@ export function summaryRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         const query = { organization, ...callsOf(request.query, options.now()) };
         const [periods, saved] = await Promise.all([
           summary(pool, query),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../values.ts';
+import type { PolicyCheck } from './check.ts';
 
 /** Which answers are kept and given again. */
 export const cachePolicy = z.strictObject({
@@ -11,3 +12,8 @@ export const cachePolicy = z.strictObject({
 });
 
 export type CachePolicy = z.output<typeof cachePolicy>;
+
+export const checkCache: PolicyCheck = ({ policy: { cache } }, say) => {
+  if (cache.ttl === 0 && cache.mode !== 'off')
+    say.refuse(['cache', 'ttl'], 'nothing can be kept for no time; to keep nothing, set mode: off');
+};
