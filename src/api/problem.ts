@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { isUnavailable } from '../db/pool.ts';
 
 /** An error that the caller can do something about (RFC 9457). */
@@ -60,13 +61,19 @@ export function answerProblems(api: FastifyInstance): void {
   });
 }
 
+/** What zod says of the name of a member lies one level below. */
+const keyFault = z.object({ issues: z.array(z.object({ message: z.string() })) });
+
 function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const detail = error.validation
-      .map(
-        ({ instancePath, message }) => `${instancePath.replace(/^\//, '').replaceAll('/', '.')}: ${message}`,
-      )
+      .map(({ instancePath, message, params }) => {
+        const path = instancePath.replace(/^\//, '').replaceAll('/', '.');
+        return [path, keyFault.safeParse(params).data?.issues[0]?.message ?? message]
+          .filter((part) => part !== '')
+          .join(': ');
+      })
       .join('; ');
     return new Problem(400, 'invalid_parameter', detail);
   }

@@ -35,11 +35,7 @@ async function house(t: TestContext) {
     await insertKey(pool, organization, 'test', key);
     return key.secret;
   };
-  const get = async (url: string, key?: string) => {
-    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
-    const { statusCode, body, headers: replied } = await api.inject({ url, headers });
-    return { status: statusCode, body: JSON.parse(body), headers: replied };
-  };
+  const get = (url: string, key?: string) => api.ask('GET', url, { key });
   return { pool, keyFor, get };
 }
 

@@ -110,9 +110,10 @@ async function checkBinding({ client, by }: Change, id: string, spec: BindingSpe
     'SELECT organization, cluster, namespace, service_account FROM workload_bindings WHERE id <> $1',
     [id],
   );
-  for (const other of rows) {
-    if (other.organization === by.organization ? same(spec, other) : takesFrom(spec, other))
-      throw new Problem(409, 'bound_already', 'workloads that this binding names are bound already');
+  const own = rows.filter(({ organization }) => organization === by.organization);
+  const others = rows.filter((each) => !own.includes(each));
+  if (own.some((each) => same(spec, each)) || others.some((each) => takesFrom(spec, each, own))) {
+    throw new Problem(409, 'bound_already', 'workloads that this binding names are bound already');
   }
   if (spec.provider_key === null) return;
   const { rowCount } = await client.query(
@@ -132,9 +133,16 @@ function same(a: Pattern, b: Pattern): boolean {
   return parts.every((part) => a[part] === b[part]);
 }
 
-/** The most exact binding counts: one that is wider takes nothing, any other that meets `other` might. */
-function takesFrom(binding: Pattern, other: Pattern): boolean {
-  const meets = parts.every((part) => globsMeet(binding[part], other[part]));
-  const wider = parts.every((part) => coversGlob(binding[part], other[part])) && !same(binding, other);
-  return meets && !wider;
+function covers(wide: Pattern, narrow: Pattern): boolean {
+  return parts.every((part) => coversGlob(wide[part], narrow[part]));
+}
+
+/**
+ * Whether a binding would take workloads from that of another organization. The most exact one counts: a
+ * wider one takes nothing, nor does one within what `own` more exact ones have already.
+ */
+function takesFrom(binding: Pattern, other: Pattern, own: readonly Pattern[]): boolean {
+  if (!parts.every((part) => globsMeet(binding[part], other[part]))) return false;
+  if (covers(binding, other) && !same(binding, other)) return false;
+  return !own.some((each) => covers(each, binding) && covers(other, each) && !same(other, each));
 }
