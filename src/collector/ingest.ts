@@ -3,6 +3,7 @@ import type { Pool } from '../db/pool.ts';
 import type { Outcome } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
 import { type UsageSpan, writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
@@ -60,6 +61,7 @@ export function createIngest(options: {
     ...bounds,
     write: (items) => writeWitnesses(pool, items, now()),
   });
+  const lastUsed = createLastUsed({ pool, log, now });
   let away = false;
 
   /** What was committed of `items`, or why nothing was. */
@@ -89,6 +91,7 @@ export function createIngest(options: {
     const { committed, answer } = await commit(usage, ours);
     if (answer.kind === 'taken') counts.ignored += spans.length - ours.length;
     counts.usage += committed.length;
+    lastUsed.saw(committed.map(({ record }) => record));
     settle(committed.flatMap(({ record }) => (openOutcomes.has(record.outcome) ? [record.id] : [])));
     return answer;
   }
@@ -124,6 +127,7 @@ export function createIngest(options: {
     /** Resolves when everything taken is answered. */
     async drain(): Promise<void> {
       await Promise.all([usage.drain(), witnesses.drain()]);
+      await lastUsed.drain();
     },
   };
 }
