@@ -4,7 +4,9 @@ import { Command } from 'commander';
 import { check } from './roles/check.ts';
 import { collector } from './roles/collector.ts';
 import { printEnvoy } from './roles/envoy.ts';
+import { createKey, listKeys, revokeKey } from './roles/keys.ts';
 import { migrateDatabase } from './roles/migrate.ts';
+import { diffPolicy, getPolicy, setPolicy } from './roles/policy.ts';
 import { processor } from './roles/processor.ts';
 import { repriceRange } from './roles/reprice.ts';
 import { run } from './roles/run.ts';
@@ -20,14 +22,30 @@ const program = new Command('weir')
   .showSuggestionAfterError()
   .showHelpAfterError('(weir --help tells more)');
 
-function command(name: string, description: string, role: Parameters<typeof run>[0]): Command {
-  return program
+function command(
+  name: string,
+  description: string,
+  role: Parameters<typeof run>[0],
+  parent: Command = program,
+): Command {
+  return parent
     .command(name)
     .description(description)
     .option('--config <file>', 'weir.yaml to use (else WEIR_CONFIG, else ./weir.yaml, else the defaults)')
     .option('--data <dir>', 'directory of all state (else WEIR_DATA, else ./.weir)')
     .allowExcessArguments(false)
-    .action((options) => run(role, options));
+    .action((...all) => {
+      const made: Command = all.at(-1);
+      const named = made.registeredArguments.map((argument, index) => [argument.name(), made.args[index]]);
+      return run(role, { ...made.opts(), ...Object.fromEntries(named) });
+    });
+}
+
+/** A command that speaks to the API. */
+function apiCommand(parent: Command, name: string, description: string, role: Parameters<typeof run>[0]) {
+  return command(name, description, role, parent)
+    .option('--api <url>', 'where the API is (else the one that runs on the data directory, else listen.api)')
+    .option('--key <key>', 'key of the API (else WEIR_API_KEY, else the admin key of the data directory)');
 }
 
 command('up', 'everything on this machine: Envoy, PostgreSQL, processors, collector and API', up);
@@ -44,5 +62,32 @@ command('reprice', 'prices past calls anew, by the prices that are known and con
   .option('--dry-run', 'count what would change');
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
+
+const keys = program.command('keys').description('keys that make calls, and keys that ask the API');
+apiCommand(keys, 'create', 'makes a key and prints it, once', createKey)
+  .requiredOption('--name <name>', 'what people call it')
+  .option('--scope <scope>', 'call: makes calls; api: asks the API', 'call')
+  .option('--role <role>', 'of a key of scope api: viewer, member or admin')
+  .option('--user <id>', 'whose it is to be')
+  .option('--tags <tags>', 'on each of its calls: team=search,env=prod')
+  .option('--fixed-tags', 'x-weir-tags adds none to them')
+  .option('--models <globs>', 'only these models: gpt-4o*,claude-*')
+  .option('--providers <globs>', 'only these providers: openai,groq')
+  .option('--expires <when>', 'after a time such as 90d, or at an instant')
+  .option('--json', 'prints what the API answers');
+apiCommand(keys, 'list', 'lists the keys of the organization, the newest first', listKeys)
+  .option('--revoked', 'revoked ones as well')
+  .option('--json', 'prints what the API answers');
+apiCommand(keys, 'revoke <id>', 'revokes a key, everywhere within two seconds', revokeKey);
+
+const policy = program.command('policy').description('what the organization has decided');
+apiCommand(policy, 'get', 'prints the policy in force, in YAML', getPolicy)
+  .option('--resolved', 'with all that it leaves open as the defaults have it')
+  .option('--at <version>', 'another version')
+  .option('--json', 'prints JSON');
+apiCommand(policy, 'set [file]', 'puts a policy in force: YAML or JSON, from a file or stdin', setPolicy)
+  .option('--expect <version>', 'only if this version is in force still')
+  .option('--dry-run', 'says whether it can work, and changes nothing');
+apiCommand(policy, 'diff [file]', 'shows what set would change', diffPolicy);
 
 await program.parseAsync();

@@ -4,6 +4,8 @@ import { type DataPaths, dataPaths } from './paths.ts';
 /** What the process was told by its flags and its environment. */
 export interface Settings extends Loaded {
   paths: DataPaths;
+  /** What `weir keys` and `weir policy` show to the API; undefined: what lies in the data directory. */
+  apiKey: string | undefined;
   /** The environment for children that weir starts. */
   env: Record<string, string | undefined>;
 }
@@ -13,5 +15,10 @@ export function readSettings(flags: { config?: string; data?: string }): Setting
   const { env } = process;
   const cwd = process.cwd();
   const loaded = loadConfig({ file: flags.config ?? env.WEIR_CONFIG, env, cwd });
-  return { ...loaded, paths: dataPaths(flags.data ?? env.WEIR_DATA ?? '.weir', cwd), env };
+  return {
+    ...loaded,
+    paths: dataPaths(flags.data ?? env.WEIR_DATA ?? '.weir', cwd),
+    apiKey: env.WEIR_API_KEY,
+    env,
+  };
 }

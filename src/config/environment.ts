@@ -3,7 +3,7 @@ import { members, type Schema, unwrap, values } from './introspect.ts';
 import { type Environment, fromText } from './text.ts';
 
 /** Variables that are no values of the config. */
-const processVariables = ['WEIR_CONFIG', 'WEIR_DATA', 'WEIR_SHARED'];
+const processVariables = ['WEIR_CONFIG', 'WEIR_DATA', 'WEIR_API_KEY', 'WEIR_SHARED'];
 
 /** What Kubernetes sets in every pod beside a service whose name begins with `weir`. */
 const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;

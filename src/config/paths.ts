@@ -16,6 +16,8 @@ export interface DataPaths {
   postgres: string;
   /** Unix sockets, and what runs. */
   run: string;
+  /** Where the API of a weir that runs here listens. */
+  apiAddress: string;
   sockets: { xds: string; admin: string; processor: (index: number) => string };
   journal: string;
 }
@@ -37,6 +39,7 @@ export function dataPaths(data: string, cwd: string): DataPaths {
     roots: join(root, 'roots.pem'),
     postgres: join(root, 'postgres'),
     run: sockets === run ? run : sockets,
+    apiAddress: join(root, 'api-address'),
     sockets: {
       xds: join(sockets, 'xds.sock'),
       admin: join(sockets, 'admin.sock'),

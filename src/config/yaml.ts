@@ -11,8 +11,12 @@ export interface YamlFile {
 
 /** Reads a file of keys and values. Throws ConfigError; `source` is what its errors call the file. */
 export function readYaml(file: string, source: string): YamlFile {
+  return parseYaml(readText(file, source), source);
+}
+
+export function parseYaml(text: string, source: string): YamlFile {
   const lines = new LineCounter();
-  const yaml = parseDocument(read(file, source), { lineCounter: lines, prettyErrors: false });
+  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (yaml.errors.length > 0) {
     throw new ConfigError(
       yaml.errors.map(({ message, pos }) => {
@@ -51,7 +55,8 @@ const reasons: Record<string, string> = {
   EACCES: 'it may not be read',
 };
 
-function read(file: string, source: string): string {
+/** Throws ConfigError. */
+export function readText(file: string, source: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

@@ -36,7 +36,8 @@ export async function insertKey(pool: Pool, organization: string, name: string, 
   );
 }
 
-function readKeys(file: string): FirstKeys {
+/** The two keys of this machine. Throws when the file is none of ours. */
+export function readKeys(file: string): FirstKeys {
   const keys = keysFile.safeParse(JSON.parse(readFileSync(file, 'utf8')));
   if (!keys.success)
     throw new Error(`${file} holds no call key and admin key: restore it, or remove it to get new keys`);

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,7 @@ export const up: Role = async ({ settings, log: parent }) => {
   });
   try {
     const listen = await chooseListen(settings);
+    writeFileSync(paths.apiAddress, formatAddress(listen.api));
     const envoy = await findEnvoy({ env, say: (line) => process.stderr.write(`weir: ${line}\n`) });
     let { url } = config.postgres;
     if (url === 'embedded') {
@@ -73,12 +74,14 @@ export const up: Role = async ({ settings, log: parent }) => {
         await supervisor.stop('envoy');
         await supervisor.stop(...processors);
         await supervisor.stopAll();
+        rmSync(paths.apiAddress, { force: true });
         runFile.release();
         process.stdout.write('weir: stopped\n');
       },
     };
   } catch (error) {
     await supervisor.stopAll();
+    rmSync(paths.apiAddress, { force: true });
     runFile.release();
     throw error;
   }

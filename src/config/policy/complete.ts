@@ -26,10 +26,12 @@ function fillIn(schema: Schema, given: unknown): unknown {
   const each = values(schema);
   const shape =
     members(schema) ?? (each ? Object.fromEntries(Object.keys(value).map((key) => [key, each])) : {});
-  const filled = Object.entries(shape)
-    .map(([key, member]) => [key, fillIn(member, value[key])] as const)
-    .filter(([, member]) => member !== undefined);
-  return { ...value, ...Object.fromEntries(filled) };
+  // In the order of the schema, however it was written.
+  return Object.fromEntries(
+    Object.entries(shape)
+      .map(([key, member]) => [key, fillIn(member, value[key])] as const)
+      .filter(([, member]) => member !== undefined),
+  );
 }
 
 /** What the schema takes for what is not said, as it would be written. */
