@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyRequest } from 'fastify';
 import type { PoolClient } from 'pg';
 import type { Logger } from 'pino';
@@ -67,6 +68,11 @@ async function write(
      VALUES ($1, $2, $3, $4, $5, $6)`,
     [organization, actor, action, target, JSON.stringify(all), address],
   );
+}
+
+/** null when a thing is as it was before. */
+export function deedUnlessSame(before: object, after: object, deed: Deed): Deed | null {
+  return isDeepStrictEqual(before, after) ? null : deed;
 }
 
 /** What weir.yaml declares is changed there. */

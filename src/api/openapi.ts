@@ -65,14 +65,23 @@ export async function describeApi(
   });
   api.addHook('onRoute', (route) => {
     if (!route.schema || route.schema.hide) return;
-    const role = table[ruleName([route.method].flat()[0] ?? '', route.url)];
+    const method = [route.method].flat()[0] ?? '';
+    const role = table[ruleName(method, route.url)];
     const open = role === 'anyone';
     route.schema = {
+      operationId: operationId(method, route.url),
       ...route.schema,
       ...(open ? { security: [] } : { description: `Takes the role ${role}.` }),
       response: { ...problemsOf(route, open), ...Object(route.schema.response) },
     };
   });
+}
+
+/** `PATCH /keys/:id` is `patchKeysId`: what generated clients call it. */
+function operationId(method: string, url: string): string {
+  return (
+    method.toLowerCase() + url.replace(/[^a-z0-9]+([a-z0-9])/gi, (_, first: string) => first.toUpperCase())
+  );
 }
 
 function problemsOf(

@@ -308,6 +308,8 @@ test('each change is a line of the activity list and of the log: who, what, when
   await api.ask('PATCH', '/organization', { ...as, body: { name: 'ACME' } });
   await api.ask('PATCH', '/organization', { ...as, body: { name: 'ACME' } });
   await api.ask('PATCH', '/organization', { ...as, body: { name: '' } });
+  await api.ask('PATCH', `/users/${ada.id}`, { ...as, body: { role: 'admin' } });
+  await api.ask('PATCH', `/keys/${ada.keyId}`, { ...as, body: {} });
   const { body } = await api.ask('GET', '/activity?limit=1', { key: admin });
   const [deed] = body.activity;
   const { id: _, at, ...told } = deed;

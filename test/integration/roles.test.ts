@@ -178,6 +178,18 @@ test('an address that sends unknown keys is told to wait; others are not', async
   assert.equal((await from('192.0.2.2', admin)).status, 200);
 });
 
+test('HEAD asks for the role of GET', async (t) => {
+  const { pool, api } = await house(t);
+  const { admin } = await makeOrganization(pool, 'acme');
+  const head = async (url: string, key?: string) =>
+    (await api.inject({ method: 'HEAD', url, headers: key ? { authorization: `Bearer ${key}` } : {} }))
+      .statusCode;
+  assert.deepEqual(
+    [await head('/healthz'), await head('/keys'), await head('/keys', admin)],
+    [200, 401, 200],
+  );
+});
+
 test('nothing is given to pages of other origins', async (t) => {
   const { pool, api } = await house(t);
   const { admin } = await makeOrganization(pool, 'acme');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { coversGlob, globsMeet } from '../../config/policy/glob.ts';
 import type { Pool } from '../../db/pool.ts';
-import { type Change, type Changed, found, refuseDeclared } from '../changes.ts';
+import { type Change, type Changed, deedUnlessSame, found, refuseDeclared } from '../changes.ts';
 import { makeId } from '../ids.ts';
 import { listPage, newest, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
@@ -88,9 +88,10 @@ export async function changeBinding(
       WHERE id = $1 RETURNING ${columns}`,
     [id, after.cluster, after.namespace, after.service_account, after.tags, after.provider_key],
   );
+  const result = found(rows, 'binding', id);
   return {
-    result: found(rows, 'binding', id),
-    deed: { action: 'binding.change', target: id, details: { ...changes } },
+    result,
+    deed: deedUnlessSame(before, result, { action: 'binding.change', target: id, details: { ...changes } }),
   };
 }
 
@@ -111,7 +112,7 @@ async function checkBinding({ client, by }: Change, id: string, spec: BindingSpe
     [id],
   );
   const own = rows.filter(({ organization }) => organization === by.organization);
-  const others = rows.filter((each) => !own.includes(each));
+  const others = rows.filter(({ organization }) => organization !== by.organization);
   if (own.some((each) => same(spec, each)) || others.some((each) => takesFrom(spec, each, own))) {
     throw new Problem(409, 'bound_already', 'workloads that this binding names are bound already');
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Pool } from '../../db/pool.ts';
 import { makeKey } from '../../identity/keys.ts';
 import type { Principal } from '../auth.ts';
-import { type Change, type Changed, found, refuseDeclared } from '../changes.ts';
+import { type Change, type Changed, deedUnlessSame, found, refuseDeclared } from '../changes.ts';
 import { listPage, newest, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { isAtLeast, lesser, type Role, roles } from '../roles.ts';
@@ -169,9 +169,10 @@ export async function changeKey(change: Change, id: string, changes: KeyChanges)
     [id, after.name, after.tags, after.caller_tags, after.models, after.providers, after.expires_at],
   );
   await keepAnAdmin(change, false);
+  const result = found(rows, 'key', id);
   return {
-    result: found(rows, 'key', id),
-    deed: { action: 'key.change', target: id, details: { ...changes } },
+    result,
+    deed: deedUnlessSame(before, result, { action: 'key.change', target: id, details: { ...changes } }),
   };
 }
 

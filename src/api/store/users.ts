@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Pool } from '../../db/pool.ts';
-import { type Change, type Changed, found } from '../changes.ts';
+import { type Change, type Changed, deedUnlessSame, found } from '../changes.ts';
 import { makeId } from '../ids.ts';
 import { listPage, newest, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
@@ -70,7 +70,11 @@ export async function changeUser(
     [id, name, role],
   );
   await keepAnAdmin(change, before.role === 'admin');
-  return { result: found(rows, 'user', id), deed: { action: 'user.change', target: id, details: changes } };
+  const result = found(rows, 'user', id);
+  return {
+    result,
+    deed: deedUnlessSame(before, result, { action: 'user.change', target: id, details: changes }),
+  };
 }
 
 /** The user goes, and all their keys with them. */
