@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Access, ruleName } from './access.ts';
+import { finding } from './findings.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -11,7 +12,6 @@ declare module 'fastify' {
   }
 }
 
-const finding = z.object({ pointer: z.string().describe('JSON pointer into the body.'), detail: z.string() });
 const problem = z
   .object({
     type: z.literal('about:blank'),

@@ -11,15 +11,14 @@ import { pino } from 'pino';
 import { SMTPServer } from 'smtp-server';
 import { createDeliverer } from '../../src/alerts/deliver.ts';
 import { isPrivate } from '../../src/alerts/outside.ts';
-import { createAlertStore } from '../../src/alerts/store.ts';
 import { prepareQueue } from '../../src/alerts/worker.ts';
-import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
 import { createKeyring } from '../../src/config/keyring.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import { testKeys, type WorkerPlan } from '../fixtures/alert-worker.ts';
+import { testApi } from '../fixtures/api.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
 import { usageRecord } from '../fixtures/usage-records.ts';
 
@@ -70,19 +69,9 @@ async function house(t: TestContext) {
   await pool.query(`INSERT INTO organizations (id, name) VALUES ('acme', 'acme')`);
   const key = makeKey('admin');
   await insertKey(pool, 'acme', 'test', key);
-  const alerts = createAlertStore(pool, createKeyring(testKeys));
-  const api = await createApi({ pool, pricer: () => null, alerts, log, version: 'test', now: () => now });
-  t.after(() => api.stop());
-  const ask = async (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload?: object) => {
-    const headers = { authorization: `Bearer ${key.secret}` };
-    const { statusCode, body } = await api.inject({
-      method,
-      url: path,
-      headers,
-      ...(payload && { payload }),
-    });
-    return { status: statusCode, body: body === '' ? null : JSON.parse(body), text: body };
-  };
+  const api = await testApi(t, pool, { log, now, keyring: createKeyring(testKeys) });
+  const ask = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) =>
+    api.ask(method, path, { key: key.secret, body });
   const [slack, mail] = [await startReceiver(t), await startMail(t)];
   return { pool, url, ask, slack, mail };
 }

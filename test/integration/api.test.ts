@@ -2,14 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
-import { createAlertStore } from '../../src/alerts/store.ts';
-import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
-import { createKeyring } from '../../src/config/keyring.ts';
-import type { Pool } from '../../src/db/pool.ts';
+import { createPool, type Pool } from '../../src/db/pool.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
+import { testApi } from '../fixtures/api.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
 import { usageRecord } from '../fixtures/usage-records.ts';
 
@@ -18,15 +16,7 @@ const now = Date.UTC(2026, 10, 23, 12);
 
 async function house(t: TestContext) {
   const { pool } = await testDatabase(t);
-  const api = await createApi({
-    pool,
-    pricer: () => null,
-    alerts: createAlertStore(pool, createKeyring([{ id: 'k', key: Buffer.alloc(32) }])),
-    log,
-    version: 'test',
-    now: () => now,
-  });
-  t.after(() => api.stop());
+  const api = await testApi(t, pool, { log, now });
   const keyFor = async (organization: string, scope: 'call' | 'admin') => {
     await pool.query('INSERT INTO organizations (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [
       organization,
@@ -177,4 +167,14 @@ test('probes and the description need no key; what is not there is a problem doc
     ),
   );
   assert.equal((await get('/nowhere')).body.code, 'not_found');
+});
+
+test('while PostgreSQL is away, the API says so and when to come again', async (t) => {
+  const pool = createPool('postgres://127.0.0.1:1/weir', { log });
+  t.after(() => pool.end());
+  const api = await testApi(t, pool);
+  const { status, body, headers } = await api.ask('GET', '/organization', { key: 'weir_api_x' });
+  assert.deepEqual([status, body.code, headers['retry-after']], [503, 'database_unavailable', '2']);
+  assert.equal((await api.ask('GET', '/healthz')).status, 200);
+  assert.equal((await api.ask('GET', '/readyz')).status, 503);
 });

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { pino } from 'pino';
-import { createAlertStore } from '../../src/alerts/store.ts';
-import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
-import { createKeyring } from '../../src/config/keyring.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import { createPricer } from '../../src/usage/pricer.ts';
 import { amountOf } from '../../src/usage/prices/decimal.ts';
 import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
+import { testApi } from '../fixtures/api.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
 import { usageRecord } from '../fixtures/usage-records.ts';
 
@@ -29,19 +26,8 @@ async function house(t: TestContext, records: UsageRecord[]) {
   } finally {
     client.release();
   }
-  const api = await createApi({
-    pool,
-    pricer: createPricer(),
-    alerts: createAlertStore(pool, createKeyring([{ id: 'k', key: Buffer.alloc(32) }])),
-    log: pino({ level: 'silent' }),
-    version: 'test',
-    now: () => now,
-  });
-  t.after(() => api.stop());
-  return async (url: string) => {
-    const reply = await api.inject({ url, headers: { authorization: `Bearer ${key.secret}` } });
-    return { status: reply.statusCode, text: reply.body, type: reply.headers['content-type'] };
-  };
+  const api = await testApi(t, pool, { pricer: createPricer(), now });
+  return (url: string) => api.ask('GET', url, { key: key.secret });
 }
 
 const teams = ['search', 'chat', null];

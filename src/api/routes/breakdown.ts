@@ -64,10 +64,7 @@ const reply = z.object({
 });
 
 /** Sums by group, for programs and for spreadsheets. */
-export function breakdownRoutes(
-  pool: Pool,
-  now: () => number,
-): FastifyPluginAsyncZod {
+export function breakdownRoutes(pool: Pool, now: () => number): FastifyPluginAsyncZod {
   async function ask(organization: string, asked: z.output<typeof query>) {
     const question: BreakdownQuery = {
       organization,

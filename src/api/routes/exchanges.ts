@@ -44,10 +44,7 @@ const exchangesQuery = z.strictObject({
 });
 
 /** The ledger, of the organization of the key. */
-export function exchangeRoutes(
-  pool: Pool,
-  now: () => number,
-): FastifyPluginAsyncZod {
+export function exchangeRoutes(pool: Pool, now: () => number): FastifyPluginAsyncZod {
   return async (api) => {
     api.get(
       '/analytics/exchanges',

@@ -1,7 +1,8 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { principalOf } from '../access.ts';
-import { checkKeyNames } from '../key-names.ts';
+import { refuseFindings, wrongNames } from '../findings.ts';
 import { pageOf, pageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { roles } from '../roles.ts';
@@ -44,6 +45,9 @@ export function keyRoutes({ pool, change, world, now }: ControlServices): Fastif
     if (expires && Date.parse(expires) <= now())
       throw new Problem(400, 'invalid_parameter', 'expires_at: expected a time to come');
   };
+  // Such a key could make no call.
+  const refuseUnknown = async (request: FastifyRequest, names: Parameters<typeof wrongNames>[1]) =>
+    refuseFindings('key_invalid', wrongNames(await world(principalOf(request).organization), names));
 
   return async (api) => {
     api.get(
@@ -88,8 +92,7 @@ export function keyRoutes({ pool, change, world, now }: ControlServices): Fastif
       },
       async (request, reply) => {
         refusePast(request.body.expires_at);
-        if (request.body.scope === 'call')
-          checkKeyNames(request.body, await world(principalOf(request).organization));
+        if (request.body.scope === 'call') await refuseUnknown(request, request.body);
         return reply.status(201).send(await change(request, (each) => createKey(each, request.body)));
       },
     );
@@ -108,7 +111,7 @@ export function keyRoutes({ pool, change, world, now }: ControlServices): Fastif
       },
       async (request) => {
         refusePast(request.body.expires_at);
-        checkKeyNames(request.body, await world(principalOf(request).organization));
+        await refuseUnknown(request, request.body);
         return change(request, (each) => changeKey(each, request.params.id, request.body));
       },
     );

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { mergePatch } from '../../config/policy/merge-patch.ts';
 import { policySchema } from '../../config/policy/policy.ts';
 import { principalOf } from '../access.ts';
+import { finding } from '../findings.ts';
 import { pageOf, pageQuery } from '../paging.ts';
 import type { ControlServices } from '../services.ts';
 import { readOrganization } from '../store/organization.ts';
@@ -23,7 +24,6 @@ const policy = policyVersion.extend({
   resolved: document.describe('With all that it leaves open as the defaults of weir.yaml have it.'),
 });
 const current = policy.extend({ declared: z.boolean().describe('weir.yaml has it: it is changed there.') });
-const finding = z.object({ pointer: z.string().describe('JSON pointer.'), detail: z.string() });
 const saved = policy.extend({
   changed: z.boolean().describe('Whether it is another document than the one in force before.'),
   dry_run: z.boolean(),

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { nearest } from '../../config/errors.ts';
+import { name } from '../../config/values.ts';
 import { principalOf } from '../access.ts';
+import { refuseFindings, wrongNames } from '../findings.ts';
 import { pageOf, pageQuery } from '../paging.ts';
-import { Problem } from '../problem.ts';
 import type { ControlServices } from '../services.ts';
 import {
   addProviderKey,
@@ -69,22 +69,14 @@ export function providerKeyRoutes({ pool, change, keyring, world }: ControlServi
         schema: {
           summary: 'Add a provider’s key',
           tags: ['provider-keys'],
-          body: z.strictObject({ provider: id, name: label, key: secret }),
+          body: z.strictObject({ provider: name, name: label, key: secret }),
           response: { 201: providerKey },
         },
       },
       async (request, reply) => {
         const { provider } = request.body;
-        const { providers } = await world(principalOf(request).organization);
-        if (!providers.includes(provider)) {
-          const meant = nearest(provider, providers);
-          const hint = meant ? `did you mean ${meant}?` : `known: ${providers.join(', ')}`;
-          throw new Problem(
-            422,
-            'provider_unknown',
-            `there is no provider ${provider} in weir.yaml; ${hint}`,
-          );
-        }
+        const known = await world(principalOf(request).organization);
+        refuseFindings('provider_unknown', wrongNames(known, { provider }));
         const added = await change(request, (each) => addProviderKey(each, keyring, request.body));
         return reply.status(201).send(added);
       },

@@ -6,6 +6,7 @@ import { differences } from '../../config/policy/differences.ts';
 import { type Policy, policySchema } from '../../config/policy/policy.ts';
 import type { Pool } from '../../db/pool.ts';
 import { type Change, type Changed, found, refuseDeclared } from '../changes.ts';
+import { refuseFindings } from '../findings.ts';
 import { listPage, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { readOrganization } from './organization.ts';
@@ -98,10 +99,7 @@ export async function savePolicy(
   }
   const document = make(current.document);
   const { refused, warnings } = checkPolicy(document, defaults.policy, world);
-  if (refused.length > 0) {
-    const detail = refused.map((each) => `${each.pointer || 'the document'}: ${each.detail}`).join('; ');
-    throw new Problem(422, 'policy_invalid', detail, {}, { errors: refused });
-  }
+  refuseFindings('policy_invalid', refused);
   const changed = !isDeepStrictEqual(document, current.document);
   if (!changed || dryRun) return { result: { ...current, document, changed, warnings }, deed: null };
   const { rows } = await client.query<PolicyRow>(
