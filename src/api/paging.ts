@@ -53,7 +53,7 @@ export async function listPage<Row extends object>(
   const rows = found.rows.slice(0, page.limit);
   const last = rows.at(-1);
   return {
-    rows: rows.map(({ place: _, ...row }) => row as Row & { place: string[] }),
+    rows,
     next_cursor: found.rows.length > page.limit && last ? encode(last.place) : null,
   };
 }

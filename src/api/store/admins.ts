@@ -2,10 +2,24 @@ import type { Change } from '../changes.ts';
 import { Problem } from '../problem.ts';
 
 /**
- * Takes a change back (by throwing a Problem) that leaves an organization without a key that may
- * administer it, or, where it had users who may, without one.
+ * Makes a change that leaves somebody who may administer the organization: a user, where there was one,
+ * and a key. Else throws a Problem, which takes the change back.
  */
-export async function keepAnAdmin({ client, by }: Change, wasAdmin: boolean): Promise<void> {
+export async function keepingAnAdmin<T>(change: Change, work: () => Promise<T>): Promise<T> {
+  const before = await admins(change);
+  const result = await work();
+  const after = await admins(change);
+  if (before.users && !after.users)
+    throw new Problem(409, 'last_admin', 'this is the last admin: make another user admin first');
+  if (before.keys && !after.keys) {
+    const detail = 'no other key could administer this organization: make another one first';
+    throw new Problem(409, 'last_admin_key', detail);
+  }
+  return result;
+}
+
+/** Whether there are users, and keys, that may administer. */
+async function admins({ client, by }: Change): Promise<{ users: boolean; keys: boolean }> {
   const { rows } = await client.query<{ users: boolean; keys: boolean }>(
     `SELECT
        EXISTS (SELECT FROM users WHERE organization = $1 AND role = 'admin' AND removed_at IS NULL) AS users,
@@ -18,14 +32,5 @@ export async function keepAnAdmin({ client, by }: Change, wasAdmin: boolean): Pr
        ) AS keys`,
     [by.organization],
   );
-  const [left] = rows;
-  if (wasAdmin && !left?.users)
-    throw new Problem(409, 'last_admin', 'this is the last admin: make another user admin first');
-  if (!left?.keys) {
-    throw new Problem(
-      409,
-      'last_admin_key',
-      'no other key could administer this organization: make another one first',
-    );
-  }
+  return rows[0] ?? { users: false, keys: false };
 }

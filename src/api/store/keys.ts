@@ -6,7 +6,7 @@ import { type Change, type Changed, deedUnlessSame, found, refuseDeclared } from
 import { listPage, newest, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { isAtLeast, lesser, type Role, roles } from '../roles.ts';
-import { keepAnAdmin } from './admins.ts';
+import { keepingAnAdmin } from './admins.ts';
 
 export const apiKey = z.object({
   id: z.string(),
@@ -163,12 +163,13 @@ export async function changeKey(change: Change, id: string, changes: KeyChanges)
   if (before.scope !== 'call' && limits.some((each) => each !== undefined))
     throw new Problem(400, 'invalid_parameter', 'tags, models and providers are of keys that make calls');
   const after = { ...before, ...changes };
-  const { rows } = await change.client.query<ApiKey>(
-    `UPDATE api_keys SET name = $2, tags = $3, caller_tags = $4, models = $5, providers = $6, expires_at = $7
-      WHERE id = $1 RETURNING ${columns}`,
-    [id, after.name, after.tags, after.caller_tags, after.models, after.providers, after.expires_at],
+  const { rows } = await keepingAnAdmin(change, () =>
+    change.client.query<ApiKey>(
+      `UPDATE api_keys SET name = $2, tags = $3, caller_tags = $4, models = $5, providers = $6, expires_at = $7
+        WHERE id = $1 RETURNING ${columns}`,
+      [id, after.name, after.tags, after.caller_tags, after.models, after.providers, after.expires_at],
+    ),
   );
-  await keepAnAdmin(change, false);
   const result = found(rows, 'key', id);
   return {
     result,
@@ -179,8 +180,9 @@ export async function changeKey(change: Change, id: string, changes: KeyChanges)
 export async function revokeKey(change: Change, id: string): Promise<Changed<undefined>> {
   const { name, scope, revoked_at } = await ownKey(change, id);
   if (revoked_at) return { result: undefined, deed: null };
-  await change.client.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [id]);
-  await keepAnAdmin(change, false);
+  await keepingAnAdmin(change, () =>
+    change.client.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [id]),
+  );
   return { result: undefined, deed: { action: 'key.revoke', target: id, details: { name, scope } } };
 }
 

@@ -5,7 +5,7 @@ import { makeId } from '../ids.ts';
 import { listPage, newest, type Page, type PageQuery } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { type Role, roles } from '../roles.ts';
-import { keepAnAdmin } from './admins.ts';
+import { keepingAnAdmin } from './admins.ts';
 import { insertInvitation, type NewApiKey } from './keys.ts';
 
 export const user = z.object({
@@ -65,11 +65,13 @@ export async function changeUser(
   const { client, by } = change;
   const before = await readUser(client, by.organization, id);
   const { name, role } = { ...before, ...changes };
-  const { rows } = await client.query<User>(
-    `UPDATE users SET name = $2, role = $3 WHERE id = $1 RETURNING ${columns}`,
-    [id, name, role],
+  const { rows } = await keepingAnAdmin(change, () =>
+    client.query<User>(`UPDATE users SET name = $2, role = $3 WHERE id = $1 RETURNING ${columns}`, [
+      id,
+      name,
+      role,
+    ]),
   );
-  await keepAnAdmin(change, before.role === 'admin');
   const result = found(rows, 'user', id);
   return {
     result,
@@ -80,13 +82,14 @@ export async function changeUser(
 /** The user goes, and all their keys with them. */
 export async function removeUser(change: Change, id: string): Promise<Changed<undefined>> {
   const { client, by } = change;
-  const { email, role } = await readUser(client, by.organization, id);
-  await client.query('UPDATE users SET removed_at = now() WHERE id = $1', [id]);
-  const { rows } = await client.query<{ id: string }>(
-    'UPDATE api_keys SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL RETURNING id',
-    [id],
-  );
-  await keepAnAdmin(change, role === 'admin');
+  const { email } = await readUser(client, by.organization, id);
+  const { rows } = await keepingAnAdmin(change, async () => {
+    await client.query('UPDATE users SET removed_at = now() WHERE id = $1', [id]);
+    return client.query<{ id: string }>(
+      'UPDATE api_keys SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL RETURNING id',
+      [id],
+    );
+  });
   const keys = rows.map((row) => row.id);
   return { result: undefined, deed: { action: 'user.remove', target: id, details: { email, keys } } };
 }
