@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fastify from 'fastify';
 import { access, guard } from '../../src/api/access.ts';
+import { insertUsage } from '../../src/collector/usage-rows.ts';
+import { withConnection } from '../../src/db/pool.ts';
 import { testApi } from '../fixtures/api.ts';
 import { invite, makeOrganization } from '../fixtures/organization.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
+import { usageRecord } from '../fixtures/usage-records.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -105,23 +108,41 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
   const { pool, api, routes } = await house(t);
   const a = await makeOrganization(pool, 'a');
   const b = await makeOrganization(pool, 'b');
-  const make = async (url: string, body: object) =>
-    (await api.ask('POST', url, { key: b.admin, body })).body as { id: string };
+  const make = async (url: string, body: object): Promise<{ id: string }> => {
+    const made = await api.ask('POST', url, { key: b.admin, body });
+    assert.equal(made.status, 201, made.text);
+    return made.body;
+  };
+  const record = usageRecord({ organization: 'b', user: 'their-user' });
+  await withConnection(pool, (client) => insertUsage(client, [record], Date.now()));
+  const theirAlert = {
+    name: 'their-alert',
+    alert_type: 'daily_cost',
+    threshold_value: '1',
+    email_addresses: ['bea@b.example'],
+  };
   const theirs: Record<string, string> = {
     '/users': (await invite(api, b.admin, 'member', 'bea@b.example')).id,
     '/keys': (await make('/keys', { scope: 'call', name: 'their-call-key' })).id,
     '/provider-keys': (await make('/provider-keys', { provider: 'openai', name: 'their-key', key: 'sk-b' }))
       .id,
     '/bindings': (await make('/bindings', { namespace: 'their-namespace' })).id,
-    '/analytics/exchanges': '0199a5e0-0000-7000-8000-000000000001',
+    '/alerts': (await make('/alerts', theirAlert)).id,
+    '/analytics/exchanges': record.id,
     // B has version 1 and 2, A has none.
     '/policy/versions': '1',
   };
+  const { rows: deliveries } = await pool.query(
+    `INSERT INTO alert_deliveries (alert, kind, channel, recipient, state)
+     VALUES ($1, 'test', 'email', 'bea@b.example', 'dead') RETURNING id`,
+    [theirs['/alerts']],
+  );
+  theirs['/alerts/deliveries'] = String(deliveries[0].id);
   await api.ask('PUT', '/policy', { key: b.admin, body: { limits: [] } });
   await api.ask('PUT', '/policy', { key: b.admin, body: { cache: { mode: 'off' } } });
   const state = () =>
     Promise.all(
-      ['users', 'api_keys', 'provider_keys', 'workload_bindings', 'policies'].map(
+      ['users', 'api_keys', 'provider_keys', 'workload_bindings', 'policies', 'alert_configs'].map(
         async (table) =>
           (await pool.query(`SELECT * FROM ${table} WHERE organization = 'b' ORDER BY 1, 2`)).rows,
       ),
@@ -131,6 +152,7 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
     '/users': { role: 'viewer' },
     '/keys': { name: 'mine' },
     '/bindings': { tags: {} },
+    '/alerts': { enabled: false },
   };
   let tried = 0;
   for (const [method, path] of routes) {
@@ -145,7 +167,7 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
     assert.deepEqual([status, body.code], [404, 'not_found'], `${method} ${url}`);
     tried++;
   }
-  assert(tried >= 14, `${tried} routes`);
+  assert(tried >= 20, `${tried} routes`);
   assert.deepEqual(await state(), before);
   for (const [method, path] of routes) {
     if (method !== 'GET' || path.includes('{') || access[rule([method, path])] === 'anyone') continue;
