@@ -135,8 +135,6 @@ export function createAlertStore(pool: Pick<Pool, 'query'>, keyring: Keyring) {
   };
 }
 
-export type AlertStore = ReturnType<typeof createAlertStore>;
-
 export interface DeliveryView {
   id: number;
   alert: string;
