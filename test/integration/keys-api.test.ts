@@ -348,6 +348,29 @@ test('each change is a line of the activity list and of the log: who, what, when
   );
 });
 
+test('of an alert it is told who changed what, and not where it is sent', async (t) => {
+  const { pool, api, admin, lines } = await house(t);
+  const webhook_url = 'https://hooks.example.com/very-secret';
+  const body = { name: 'dear', alert_type: 'daily_cost', threshold_value: '5', webhook_url };
+  const { body: made } = await api.ask('POST', '/alerts', { key: admin, body });
+  const changes = { webhook_url: `${webhook_url}-2`, threshold_value: '6' };
+  await api.ask('PATCH', `/alerts/${made.id}`, { key: admin, body: changes });
+  await api.ask('POST', `/alerts/${made.id}/secret`, { key: admin });
+  await api.ask('DELETE', `/alerts/${made.id}`, { key: admin });
+  const { body: told, text } = await api.ask('GET', '/activity', { key: admin });
+  assert.deepEqual(
+    told.activity.map(({ action, details }: { action: string; details: object }) => [action, details]),
+    [
+      ['alert.remove', {}],
+      ['alert.renew_secret', {}],
+      ['alert.change', { changed: ['threshold_value', 'webhook_url'] }],
+      ['alert.create', { name: 'dear' }],
+    ],
+  );
+  const { rows } = await pool.query('SELECT activity::text FROM activity');
+  assert(!(text + lines.join() + JSON.stringify(rows)).includes('very-secret'));
+});
+
 test('behind a proxy that is trusted, an address is that of the client', async (t) => {
   const { pool } = await testDatabase(t);
   const api = await testApi(t, pool, { config: { api: { trusted_proxies: ['10.0.0.0/8'] } } });
