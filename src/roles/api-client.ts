@@ -65,16 +65,17 @@ function baseOf({ config, paths }: Settings, given: string | undefined): string 
     if (!url.success) throw new Error(`--api: expected a URL such as http://127.0.0.1:8080, found ${given}`);
     return given.replace(/\/+$/, '');
   }
-  if (existsSync(paths.apiAddress)) return `http://${readFileSync(paths.apiAddress, 'utf8')}`;
-  const { host, port } = config.listen.api;
-  const everywhere: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return `http://${formatAddress({ host: everywhere[host] ?? host, port })}`;
+  const address = existsSync(paths.apiAddress)
+    ? readFileSync(paths.apiAddress, 'utf8')
+    : formatAddress(config.listen.api);
+  // Who listens everywhere is found here.
+  return `http://${address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`;
 }
 
 /** The admin key in the data directory: shown on this machine alone. */
 function keyOfMachine({ paths }: Settings, base: string): string {
   const { hostname } = new URL(base);
-  const local = /^(localhost|127\..*|\[::1\])$/.test(hostname);
+  const local = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
   if (local && existsSync(paths.keys)) return readKeys(paths.keys).admin;
   throw new Error('no key to show to the API: give it with --key or in WEIR_API_KEY');
 }
