@@ -1,4 +1,5 @@
 import { uninspectedOperation } from '../dialects/registry.ts';
+import type { Workload } from '../identity/identity.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
@@ -13,8 +14,10 @@ export function draftRecord(call: {
   arrival: Arrival;
   startedAt: number;
   fingerprint: string | null;
+  /** This process. */
+  processor: string;
 }): UsageRecord {
-  const { id, head, arrival, startedAt, fingerprint } = call;
+  const { id, head, arrival, startedAt, fingerprint, processor } = call;
   return {
     id,
     ...traceIds(head.headers.get('traceparent'), id),
@@ -24,6 +27,8 @@ export function draftRecord(call: {
     organization: arrival.caller.organization,
     apiKey: arrival.caller.apiKey,
     user: head.headers.get('x-weir-user') ?? null,
+    workload: workloadName(arrival.caller.workload),
+    processor,
     tags: readTags(head.headers.get('x-weir-tags')),
     provider: arrival.target.provider,
     serverAddress: new URL(arrival.provider.base_url).hostname,
@@ -41,6 +46,7 @@ export function draftRecord(call: {
     errorCode: null,
     finishReason: null,
     attempts: 1,
+    limitedBy: null,
     cache: 'bypass',
     cacheKey: null,
     usage: noUsage,
@@ -66,6 +72,11 @@ export function draftRecord(call: {
     providerProject: null,
     credentialFingerprint: fingerprint,
   };
+}
+
+/** `cluster/namespace/service-account`: its pods are one. */
+function workloadName(workload: Workload | null): string | null {
+  return workload && [workload.cluster, workload.namespace, workload.serviceAccount].join('/');
 }
 
 /** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */

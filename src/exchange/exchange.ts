@@ -2,11 +2,13 @@ import type { CachedAnswer } from '../cache/cache.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
-import type { LimitState } from '../limits/limits.ts';
+import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import { hitAnswer, limitHeaders, limitRefusal, refusalAnswer } from './answers.ts';
+import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
+import { hitAnswer, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
+import { denialRefusal, standingHeaders } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
 import { answerToKeep, hitFields, hitHeaders, keyOf } from './keeping.ts';
@@ -35,7 +37,6 @@ interface Inspected {
   facts: RequestFacts;
   control: CacheControl;
   key: string;
-  limit: LimitState | null;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
   /** Set where weir asked for usage that the caller did not ask for. */
@@ -55,6 +56,7 @@ export class Exchange {
   readonly #closing: (work: Promise<void>) => void;
   #arrival: Arrival | null = null;
   #inspected: Inspected | null = null;
+  #admission: Admission | null = null;
   #record: UsageRecord | null = null;
   /** Set while a provider has the call. */
   #forwarded: Arrival | null = null;
@@ -84,15 +86,20 @@ export class Exchange {
       arrival,
       startedAt: this.#startedAt,
       fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
+      processor: this.#services.limits.process,
     });
-    return arrival.dialect && !arrival.dialect.later ? { kind: 'read' } : this.#forward(arrival);
+    if (arrival.dialect && !arrival.dialect.later) return { kind: 'read' };
+    const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
+    this.#admit(admission);
+    return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
   async body(bytes: Buffer): Promise<ForwardDecision> {
     const arrival = this.#arrival;
-    if (!arrival?.dialect) throw new Error('a body came for a call whose body was not asked for');
-    const { limits, cache, reader, fingerprint } = this.#services;
+    if (!arrival?.dialect || !this.#record)
+      throw new Error('a body came for a call whose body was not asked for');
+    const { cache, reader, fingerprint } = this.#services;
 
     const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
     if (!facts) {
@@ -104,16 +111,11 @@ export class Exchange {
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const [verdict, kept] = await Promise.all([
-      limits.consume({ ip: this.#head.ip, organization: arrival.caller.organization }),
-      control.read ? cache.get(key) : null,
-    ]);
     const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
       control,
       key,
-      limit: verdict.state,
       requestBody: bytes.length <= maxHeldBytes ? bytes : null,
       filter: asking?.filter() ?? null,
     };
@@ -124,11 +126,16 @@ export class Exchange {
       reasoningEffort: facts.reasoningEffort,
       cacheKey: key,
       cache: control.read ? 'miss' : 'bypass',
-      ...(this.#record?.user === null && { user: facts.user }),
+      ...(this.#record.user === null && { user: facts.user }),
     });
-
-    if (verdict.kind === 'limited') return this.#refuse(arrival, limitRefusal(verdict.state));
-    if (kept) return this.#hit(arrival, kept, verdict.state);
+    const call = { arrival, record: this.#record, facts, bytes: bytes.length, ip: this.#head.ip };
+    const [admission, kept] = await Promise.all([
+      admit(call, this.#services),
+      control.read ? cache.get(key) : null,
+    ]);
+    this.#admit(admission);
+    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(arrival, admission);
+    if (kept) return this.#hit(arrival, kept);
     if (control.only) {
       return this.#refuse(arrival, {
         code: 'cache_miss',
@@ -151,7 +158,8 @@ export class Exchange {
     if (arrival) set['x-weir-provider'] = arrival.target.provider;
     if (this.#record && this.#inspected) {
       set['x-weir-cache'] = this.#record.cache;
-      Object.assign(set, limitHeaders(this.#inspected.limit));
+      if (this.#admission)
+        Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
       if (this.#inspected.facts.model !== null) set['x-weir-model'] = this.#inspected.facts.model;
     }
     return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
@@ -188,6 +196,8 @@ export class Exchange {
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
   end(): void {
     const forwarded = this.#forwarded;
+    // Nothing but what was forwarded can have used anything.
+    if (!forwarded) this.#admission?.close('free');
     if (!forwarded || !this.#record) return;
     this.#forwarded = null;
     // Some clients hang up as soon as they have read the last event: that is an end as well.
@@ -209,6 +219,7 @@ export class Exchange {
           if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
         })
         .finally(() => {
+          this.#admission?.close('free');
           call.observation?.release();
           this.#services.held.give(call.requestBody?.length ?? 0);
         }),
@@ -230,6 +241,17 @@ export class Exchange {
     return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
   }
 
+  #admit(admission: Admission): void {
+    this.#admission = admission;
+    this.#note({ limitedBy: limitedBy(admission) });
+  }
+
+  #deny(arrival: Arrival, { denial, standing }: Admission): ForwardDecision {
+    if (!denial) throw new Error('nothing denies this call');
+    const api = arrival.dialect?.errors ?? arrival.provider.api;
+    return this.#refuse(arrival, denialRefusal(denial, standing, api, this.#services.now()));
+  }
+
   #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
     const answer = refusalAnswer(arrival.dialect?.errors ?? arrival.provider.api, refusal, this.id);
     this.#note({
@@ -243,10 +265,11 @@ export class Exchange {
     return { kind: 'answer', answer };
   }
 
-  #hit(arrival: Arrival, kept: CachedAnswer, limit: LimitState | null): ForwardDecision {
+  #hit(arrival: Arrival, kept: CachedAnswer): ForwardDecision {
     this.#note(hitFields(kept));
     this.#closeNow();
-    const headers = hitHeaders(kept, { id: this.id, provider: arrival.target.provider, limit });
+    const standing = this.#admission ? standingHeaders(this.#admission.standing, this.#services.now()) : {};
+    const headers = hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing });
     return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 
@@ -267,6 +290,8 @@ export class Exchange {
   }
 
   #close(record: UsageRecord): void {
+    if (this.#admission)
+      closeAdmission(this.#admission, record, this.#inspected?.facts.textChars ?? 0, this.#services);
     this.#services.ledger.close(record);
     logCall(this.#services.log, record);
   }

@@ -1,9 +1,7 @@
 import type { CachedAnswer } from '../cache/cache.ts';
 import { cacheKey } from '../cache/key.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
-import type { LimitState } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
-import { limitHeaders } from './answers.ts';
 import type { Arrival } from './arrival.ts';
 import type { RequestHead, ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
@@ -84,7 +82,7 @@ export function hitFields(kept: CachedAnswer): Partial<UsageRecord> {
 
 export function hitHeaders(
   kept: CachedAnswer,
-  call: { id: string; provider: string; limit: LimitState | null },
+  call: { id: string; provider: string; standing: Record<string, string> },
 ): Record<string, string> {
   return {
     'x-weir-id': call.id,
@@ -93,6 +91,6 @@ export function hitHeaders(
     'x-weir-cost-usd': '0',
     ...(kept.model !== null && { 'x-weir-model': kept.model }),
     ...(kept.costUsd !== null && { 'x-weir-saved-usd': kept.costUsd }),
-    ...limitHeaders(call.limit),
+    ...call.standing,
   };
 }

@@ -1,92 +1,90 @@
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Logger } from 'pino';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
-import type { LimitState, LimitSubject, Limits, LimitVerdict } from './limits.ts';
-
-/** Used-up windows that a process remembers; for one that is forgotten the counter is asked again. */
-const maxUsedUp = 100_000;
-
-/** Counts one request of a subject; never rejects. */
-type Count = (key: string) => Promise<RateLimiterRes>;
+import { createBudgets } from './budgets/budgets.ts';
+import type { SpendingLedger } from './budgets/ledger.ts';
+import { createMemoryTruth } from './budgets/memory.ts';
+import { createRedisTruth } from './budgets/redis.ts';
+import type { Counted } from './counted.ts';
+import { type Check, decide, refused, tooMuch } from './decide.ts';
+import { createEstimates } from './estimates.ts';
+import type { LimitedCall, Limits } from './limits.ts';
+import { createProcesses } from './processes.ts';
+import { createRequestWindows } from './requests.ts';
+import { createRunningCalls } from './running.ts';
+import { hashTag, isAbout, subjectHash, subjectOf } from './subject.ts';
+import { createTokenWindows } from './tokens.ts';
 
 /**
- * Limits in fixed windows, each beginning with its first request. A request counts against all limits; but
- * where one is known to be used up, it counts against none, so that a client that runs into its own limit
- * does not eat up the one it shares. Over Redis all processes count together, and each learns by one more
- * request that a window is used up. Without Redis each counts alone: N processes let through at most N
- * times a limit.
+ * Limits and budgets. A call counts against all that are about it; but where a window is known to be used up, or
+ * any of them refuses, it counts against none: a client that runs into its own limit does not eat up one that
+ * it shares.
  */
-export function createLimits(limits: readonly LimitConfig[], redis: RedisConnection | null): Limits {
-  const counters = limits.map((limit) => ({ limit, count: counter(limit, redis) }));
-  /** When a used-up window ends, by the clock that the counters go by. */
-  const usedUp = new LRUCache<string, number>({ max: maxUsedUp });
+export function createLimits(options: {
+  redis: RedisConnection | null;
+  /** The ledger, from which budgets are summed up. */
+  ledger: SpendingLedger;
+  /** Processes that there are at least. */
+  processes: number;
+  now: () => number;
+  log: Logger;
+}): Limits & { start(): Promise<void>; stop(): Promise<void> } {
+  const { redis, ledger, now, log } = options;
+  const processes = createProcesses(redis, options.processes);
+  const requests = createRequestWindows(redis, processes);
+  const tokens = createTokenWindows(redis, processes);
+  const running = createRunningCalls(redis, processes);
+  const truth = redis ? createRedisTruth(redis) : createMemoryTruth(now);
+  const budgets = createBudgets({ truth, processes, ledger, now, log });
+
+  function count(limit: LimitConfig, key: string, call: LimitedCall): Promise<Counted> | null {
+    if (limit.requests !== undefined) return requests.count(limit, key);
+    if (limit.tokens !== undefined && call.asks) return tokens(limit, key, call.asks.tokens);
+    if (limit.concurrent !== undefined && call.asks) return running.enter(limit, key, call.id);
+    return null;
+  }
 
   return {
-    async consume(subject) {
-      const keyed = counters.map((each) => ({ ...each, key: keyOf(each.limit, subject) }));
-      const closed = keyed.flatMap(({ limit, key }) => {
-        const resetMs = (usedUp.get(key) ?? 0) - Date.now();
-        return resetMs > 0 ? [stateOf(limit, 0, resetMs)] : [];
-      });
-      if (closed.length > 0) return limited(closed);
+    process: processes.id,
+    estimates: createEstimates(ledger.history),
+    async admit(policy, call) {
+      const about = policy.limits.filter(({ match }) => isAbout(match, call));
+      const [inForce, inShadow] = [about.filter((each) => !each.shadow), about.filter((each) => each.shadow)];
+      for (const limit of inForce) {
+        const denial = tooMuch(limit, call);
+        if (denial) return refused(denial);
+      }
+      const keyed = about.map((limit) => ({ limit, key: keyOf(limit, call) }));
+      const closed = keyed
+        .map(({ limit, key }) => (limit.requests && !limit.shadow ? requests.usedUp(limit, key) : null))
+        .filter((state) => state !== null)
+        .toSorted((a, b) => b.resetMs - a.resetMs);
+      if (closed[0]) return refused({ kind: 'limit', state: closed[0], never: false });
 
-      // All begin in the same tick: over Redis they are one round trip.
-      const counted = await Promise.all(
-        keyed.map(async ({ limit, count, key }) => {
-          const { consumedPoints, remainingPoints, msBeforeNext } = await count(key);
-          if (remainingPoints === 0) usedUp.set(key, Date.now() + msBeforeNext);
-          return {
-            state: stateOf(limit, remainingPoints, msBeforeNext),
-            exceeded: consumedPoints > limit.requests,
-          };
-        }),
-      );
-      const exceeded = counted.filter((each) => each.exceeded).map(({ state }) => state);
-      return exceeded.length > 0 ? limited(exceeded) : allowed(counted.map(({ state }) => state));
+      // All begin in this tick: over Redis they are one round trip.
+      const counting = keyed.flatMap(({ limit, key }) => {
+        const counted = count(limit, key, call);
+        return counted ? [counted.then((each): Check => ({ ...each, limit }))] : [];
+      });
+      const reserving = call.asks ? budgets.reserve(policy.budgets, call) : [];
+      const checks = await Promise.all(counting);
+      const reservations = await Promise.all(reserving);
+      const tooMuchInShadow = inShadow.filter((limit) => tooMuch(limit, call)).map(({ name }) => name);
+      return decide(checks, reservations, tooMuchInShadow);
+    },
+    async start() {
+      running.start();
+      budgets.start();
+      await processes.start();
+    },
+    async stop() {
+      await budgets.stop();
+      running.stop();
+      processes.stop();
     },
   };
 }
 
-function counter(limit: LimitConfig, redis: RedisConnection | null): Count {
-  const options = {
-    keyPrefix: 'weir:limit',
-    points: limit.requests,
-    duration: limit.window / 1000,
-  };
-  const memory = new RateLimiterMemory(options);
-  const alone: Count = (key) => memory.consume(key).catch(resultOf);
-  if (!redis) return alone;
-  const shared = new RateLimiterRedis({ ...options, storeClient: redis.client });
-  return (key) => redis.run(() => shared.consume(key).catch(resultOf)).catch(() => alone(key));
-}
-
-/** The library rejects with its result when a limit is exceeded. */
-function resultOf(error: unknown): RateLimiterRes {
-  if (error instanceof RateLimiterRes) return error;
-  throw error;
-}
-
-/** The subject is hashed: it may be long, and nobody need read it in Redis. */
-function keyOf({ name, per }: LimitConfig, subject: LimitSubject): string {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([per, subject[per]]))
-    .digest('base64url');
-  return `${name}:${hash}`;
-}
-
-function stateOf({ name, per, requests }: LimitConfig, remaining: number, resetMs: number): LimitState {
-  return { name, per, limit: requests, remaining, resetMs };
-}
-
-/** The caller must wait for the last of them to open again. */
-function limited(states: LimitState[]): LimitVerdict {
-  const state = states.reduce((last, each) => (each.resetMs > last.resetMs ? each : last));
-  return { kind: 'limited', state };
-}
-
-function allowed(states: LimitState[]): LimitVerdict {
-  const [nearest = null] = states.toSorted((a, b) => a.remaining / a.limit - b.remaining / b.limit);
-  return { kind: 'allowed', state: nearest };
+function keyOf({ name, per }: LimitConfig, call: LimitedCall): string {
+  return `${hashTag(call.organization)}:${name}:${subjectHash(per, subjectOf(per, call))}`;
 }

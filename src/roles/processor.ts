@@ -10,6 +10,7 @@ import { createExtProcServer } from '../extproc/server.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { createIdentity } from '../identity/snapshot.ts';
 import { readHashKey } from '../identity/store.ts';
+import { createSpendingLedger } from '../limits/budgets/ledger.ts';
 import { createLimits } from '../limits/create.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { createCounter } from '../usage/count/counter.ts';
@@ -51,10 +52,18 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     syncMs: config.journal.sync,
   });
   await ledger.start();
+  const limits = createLimits({
+    redis,
+    ledger: createSpendingLedger(pool),
+    processes: config.processor.workers,
+    now,
+    log,
+  });
+  await limits.start();
   const exchanges = createExchanges({
     providers: config.providers,
     identity,
-    limits: createLimits(config.defaults.limits, redis),
+    limits,
     cache: createCache(redis, { now, log }),
     reader,
     ledger,
@@ -72,6 +81,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     async stop() {
       await server.stop(streamTimeoutMs);
       await exchanges.settled();
+      await limits.stop();
       const { left } = await ledger.drain(shipTimeoutMs);
       if (left > 0)
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');

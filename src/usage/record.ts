@@ -32,7 +32,11 @@ export interface UsageRecord {
   organization: string;
   apiKey: string | null;
   user: string | null;
+  /** `cluster/namespace/service-account`; null: the caller brought no workload token. */
+  workload: string | null;
   tags: Record<string, string>;
+  /** The process that saw it. */
+  processor: string | null;
 
   provider: string;
   /** The host that was called. */
@@ -56,6 +60,8 @@ export interface UsageRecord {
   errorCode: string | null;
   finishReason: string | null;
   attempts: number;
+  /** The limit or budget that refused it; of a call that was let pass, one that in shadow would have. */
+  limitedBy: string | null;
 
   cache: CacheResult;
   cacheKey: string | null;

@@ -6,11 +6,10 @@ import { pino } from 'pino';
 import type { CachedAnswer } from '../../src/cache/cache.ts';
 import { createCache } from '../../src/cache/create.ts';
 import type { LimitConfig } from '../../src/config/policy/limits.ts';
-import { createLimits } from '../../src/limits/create.ts';
-import type { Limits } from '../../src/limits/limits.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { noUsage } from '../../src/usage/record.ts';
 import { eventually } from '../fixtures/collector.ts';
+import { requestLimits } from '../fixtures/limits.ts';
 import { startRedis } from '../fixtures/redis.ts';
 
 const log = pino({ level: 'silent' });
@@ -45,7 +44,12 @@ function cacheOn(redis: RedisConnection) {
 }
 
 /** How many of `times` requests are allowed. */
-async function allowed(limits: Limits, ip: string, times: number, organization = 'a'): Promise<number> {
+async function allowed(
+  limits: ReturnType<typeof requestLimits>,
+  ip: string,
+  times: number,
+  organization = 'a',
+): Promise<number> {
   let count = 0;
   for (let i = 0; i < times; i++) {
     if ((await limits.consume({ ip, organization })).kind === 'allowed') count++;
@@ -78,7 +82,7 @@ test('processors count together', async (t) => {
   const server = await startRedis(t);
   if (!server) return;
   const processors = await Promise.all([1, 2, 3].map(() => connect(t, server.url)));
-  const limits = processors.map((each) => createLimits([{ ...perIp, requests: 50 }], each));
+  const limits = processors.map((each) => requestLimits([{ ...perIp, requests: 50 }], each));
   const counts = await Promise.all(limits.map((each) => allowed(each, '10.0.0.1', 40)));
   assert.equal(
     counts.reduce((sum, each) => sum + each),
@@ -94,7 +98,7 @@ test('processors count together', async (t) => {
 test('a refused client eats from the shared limit at most once for each processor', async (t) => {
   const server = await startRedis(t);
   if (!server) return;
-  const limits = createLimits([perIp, perOrganization], await connect(t, server.url));
+  const limits = requestLimits([perIp, perOrganization], await connect(t, server.url));
   assert.equal(await allowed(limits, '10.0.0.1', 100), 3);
   assert.equal(await allowed(limits, '10.0.0.2', 100), 2);
 });
@@ -102,7 +106,7 @@ test('a refused client eats from the shared limit at most once for each processo
 test('a window that ends in Redis opens again', async (t) => {
   const server = await startRedis(t);
   if (!server) return;
-  const limits = createLimits([{ ...perIp, window: 1_000 }], await connect(t, server.url));
+  const limits = requestLimits([{ ...perIp, window: 1_000 }], await connect(t, server.url));
   assert.equal(await allowed(limits, '10.0.0.1', 5), 3);
   await eventually(async () => (await allowed(limits, '10.0.0.1', 1)) === 1 || undefined);
 });
@@ -124,7 +128,7 @@ test('what one call asks is one round trip', async (t) => {
   const address = proxy.address();
   assert(typeof address === 'object' && address);
   const redis = await connect(t, `redis://127.0.0.1:${address.port}`);
-  const limits = createLimits([perIp, perOrganization], redis);
+  const limits = requestLimits([perIp, perOrganization], redis);
   const cache = cacheOn(redis);
   const ask = () => Promise.all([limits.consume({ ip: '1', organization: 'a' }), cache.get(key)]);
 
@@ -145,7 +149,7 @@ for (const [how, away] of [
     const lines: { msg: string; level: number }[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const redis = await connect(t, server.url, logger);
-    const limits = createLimits([perIp], redis);
+    const limits = requestLimits([perIp], redis);
     const cache = cacheOn(redis);
     await cache.set(key, answer('kept'), 60_000);
     assert.equal(await allowed(limits, '10.0.0.1', 2), 2);
@@ -182,7 +186,7 @@ test('a process that starts while Redis is away goes on alone until it is there'
   await server.stop();
   const redis = connectRedis(server.url, log);
   t.after(() => redis.close());
-  const limits = createLimits([perIp], redis);
+  const limits = requestLimits([perIp], redis);
   assert.equal(await allowed(limits, '10.0.0.1', 10), 3);
   assert.equal(await cacheOn(redis).get(key), null);
   await server.start();
@@ -245,7 +249,7 @@ test('a Cluster with a password is used as one Redis is', async (t) => {
     async () => /cluster_state:ok/.test(String(await node.client.call('CLUSTER', 'INFO'))) || undefined,
   );
   const cluster = await connect(t, [url]);
-  const limits = createLimits([perIp, perOrganization], cluster);
+  const limits = requestLimits([perIp, perOrganization], cluster);
   assert.equal(await allowed(limits, '10.0.0.1', 10), 3);
   await cacheOn(cluster).set(key, answer('kept'), 60_000);
   assert.equal((await cacheOn(cluster).get(key))?.body.toString(), 'kept');

@@ -8,7 +8,7 @@ import { Exchange } from '../../src/exchange/exchange.ts';
 import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
 import { createReader } from '../../src/exchange/reader.ts';
 import type { Services } from '../../src/exchange/services.ts';
-import type { LimitVerdict } from '../../src/limits/limits.ts';
+import type { Admission, LimitedCall } from '../../src/limits/limits.ts';
 import type { UsageRecord } from '../../src/usage/record.ts';
 
 const providers = configSchema.parse({
@@ -21,20 +21,35 @@ const providers = configSchema.parse({
 const nobody = { apiKey: null, workload: null, tags: {} };
 
 /** A house with a clock that ticks by hand, and everything it was told. */
-function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = {}) {
+function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'off' } = {}) {
   const opened: UsageRecord[] = [];
   const closed: UsageRecord[] = [];
   const stored = new Map<string, CachedAnswer>();
   const pending: Promise<void>[] = [];
+  const admitted: LimitedCall[] = [];
+  const ends: Parameters<Admission['close']>[0][] = [];
   let clock = 1_700_000_000_000;
   const services: Services = {
     providers,
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },
-      policy: () => ({ cache: { mode: options.cacheMode ?? 'all', ttl: 1000 }, limits: [] }),
+      policy: () => ({ cache: { mode: options.cacheMode ?? 'all', ttl: 1000 }, limits: [], budgets: [] }),
     },
-    limits: { consume: async () => options.verdict ?? { kind: 'allowed', state: null } },
+    limits: {
+      process: 'p1',
+      estimates: { tokens: () => ({ input: 1, output: 1 }), learn: () => {} },
+      async admit(_policy, call) {
+        admitted.push(call);
+        return {
+          denial: null,
+          passesHits: true,
+          standing: { limit: null, budget: null, exceeded: [] },
+          close: (how) => void ends.push(how),
+          ...options.admission,
+        };
+      },
+    },
     cache: {
       get: async (key) => stored.get(key) ?? null,
       set: async (key, answer) => void stored.set(key, answer),
@@ -66,6 +81,9 @@ function house(options: { verdict?: LimitVerdict; cacheMode?: 'all' | 'off' } = 
     opened,
     closed,
     stored,
+    admitted,
+    /** How calls ended for limits and budgets; only the first of a call counts. */
+    ends,
     start: (head: RequestHead) => new Exchange(head, services, (work) => void pending.push(work)),
     settled: () => Promise.all(pending),
     tick: (ms: number) => {
@@ -211,8 +229,15 @@ test('what is no JSON object is refused before it costs anything', async () => {
 });
 
 test('a limit refuses with what SDKs read to know when to come back', async () => {
-  const state = { name: 'per-ip', per: 'ip' as const, limit: 100, remaining: 0, resetMs: 1500 };
-  const weir = house({ verdict: { kind: 'limited', state } });
+  const state = {
+    name: 'per-ip',
+    per: 'ip',
+    kind: 'requests' as const,
+    limit: 100,
+    remaining: 0,
+    resetMs: 1500,
+  };
+  const weir = house({ admission: { denial: { kind: 'limit', state, never: false } } });
   const exchange = weir.start(post());
   await exchange.head();
   const decision = await exchange.body(request);
@@ -223,6 +248,8 @@ test('a limit refuses with what SDKs read to know when to come back', async () =
   assert.equal(decision.answer.headers['x-ratelimit-reset-requests'], '1.5s');
   assert.equal(errorBody(decision.answer).error.code, 'rate_limit_exceeded');
   assert.equal(weir.closed[0]?.outcome, 'denied');
+  assert.equal(weir.closed[0]?.limitedBy, 'per-ip');
+  assert.deepEqual(weir.ends, ['refused']);
 });
 
 test('a stream that breaks off is unsettled, counted, and not kept', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import fc from 'fast-check';
 import type { LimitConfig } from '../../src/config/policy/limits.ts';
-import { createLimits } from '../../src/limits/create.ts';
+import { requestLimits } from '../fixtures/limits.ts';
 
 const perIp: LimitConfig = { name: 'per-ip', per: 'ip', requests: 2, window: 60_000 };
 const perOrganization: LimitConfig = {
@@ -16,17 +16,17 @@ beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1_790_0
 afterEach(() => mock.timers.reset());
 
 test('without limits everything is allowed', async () => {
-  assert.deepEqual(await createLimits([], null).consume({ ip: '::1', organization: 'a' }), {
+  assert.deepEqual(await requestLimits([], null).consume({ ip: '::1', organization: 'a' }), {
     kind: 'allowed',
     state: null,
   });
 });
 
 test('the state is that of the limit which is nearest to its end', async () => {
-  const limits = createLimits([perIp, perOrganization], null);
+  const limits = requestLimits([perIp, perOrganization], null);
   assert.deepEqual(await limits.consume({ ip: '1', organization: 'a' }), {
     kind: 'allowed',
-    state: { name: 'per-ip', per: 'ip', limit: 2, remaining: 1, resetMs: 60_000 },
+    state: { name: 'per-ip', per: 'ip', kind: 'requests', limit: 2, remaining: 1, resetMs: 60_000 },
   });
   await limits.consume({ ip: '2', organization: 'a' });
   await limits.consume({ ip: '3', organization: 'a' });
@@ -36,7 +36,7 @@ test('the state is that of the limit which is nearest to its end', async () => {
 });
 
 test('a refused request waits for the end of its window and eats from no other limit', async () => {
-  const limits = createLimits([perIp, perOrganization], null);
+  const limits = requestLimits([perIp, perOrganization], null);
   const loud = { ip: '1', organization: 'a' };
   await limits.consume(loud);
   await limits.consume(loud);
@@ -62,12 +62,16 @@ function model(configs: LimitConfig[]) {
   const windows = new Map<string, { count: number; ends: number }>();
   return (subject: { ip: string; organization: string }, now: number): boolean => {
     const open = configs.map((config) => {
-      const key = JSON.stringify([config.name, subject[config.per]]);
+      const key = JSON.stringify([
+        config.name,
+        subject.organization,
+        config.per === 'ip' ? subject.ip : subject.organization,
+      ]);
       const window = windows.get(key);
       if (window && window.ends > now) return { key, config, window };
-      return { key, config, window: { count: 0, ends: now + config.window } };
+      return { key, config, window: { count: 0, ends: now + (config.window ?? 0) } };
     });
-    if (open.some(({ config, window }) => window.count >= config.requests)) return false;
+    if (open.some(({ config, window }) => window.count >= (config.requests ?? 0))) return false;
     for (const { key, window } of open) {
       window.count++;
       windows.set(key, window);
@@ -94,7 +98,7 @@ test('requests in any order at any time are allowed as fixed windows allow them'
       fc.tuple(config('x'), config('y')),
       fc.array(step, { maxLength: 60 }),
       async (configs, steps) => {
-        const limits = createLimits(configs, null);
+        const limits = requestLimits(configs, null);
         const expected = model(configs);
         for (const { pause, ...subject } of steps) {
           mock.timers.tick(pause);
@@ -110,7 +114,7 @@ test('requests in any order at any time are allowed as fixed windows allow them'
 });
 
 test('an organization and an address of the same spelling are counted apart', async () => {
-  const limits = createLimits(
+  const limits = requestLimits(
     [
       { ...perIp, requests: 1 },
       { ...perOrganization, requests: 1 },

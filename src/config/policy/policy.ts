@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetsPolicy } from './budgets.ts';
 import { cachePolicy } from './cache.ts';
 import { limitsPolicy } from './limits.ts';
 
@@ -6,6 +7,7 @@ import { limitsPolicy } from './limits.ts';
 export const policySchema = z.strictObject({
   cache: cachePolicy.prefault({}),
   limits: limitsPolicy,
+  budgets: budgetsPolicy,
 });
 
 /** A policy with everything decided: what an organization leaves open is as `defaults` says. */

@@ -1,0 +1,75 @@
+import { LRUCache } from 'lru-cache';
+import type { LimitConfig } from '../config/policy/limits.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { type Counted, shareOf, stateOf } from './counted.ts';
+import type { Processes } from './processes.ts';
+
+/** Windows that a process counts in by itself. */
+const maxWindows = 100_000;
+
+/** Counts `amount` if it fits; the command for the store is sent in this tick. Never rejects. */
+export type TokenWindows = (limit: LimitConfig, key: string, amount: number) => Promise<Counted>;
+
+interface Taken {
+  fits: boolean;
+  used: number;
+  most: number;
+  resetMs: number;
+  /** Within the window that was counted in. */
+  change(delta: number): void;
+}
+
+/**
+ * Tokens in fixed windows, each beginning with its first call. What a call may use is counted before it, and
+ * corrected after it within the same window. Over Redis all processes count together; while it is away each
+ * lets its share pass.
+ */
+export function createTokenWindows(redis: RedisConnection | null, processes: Processes): TokenWindows {
+  const windows = new LRUCache<string, { used: number; endsAt: number }>({ max: maxWindows });
+
+  function takeAlone(limit: LimitConfig, key: string, amount: number, sharers: number): Taken {
+    const now = Date.now();
+    const known = windows.get(key);
+    const window = known && known.endsAt > now ? known : { used: 0, endsAt: now + (limit.window ?? 0) };
+    const most = shareOf(limit.tokens ?? 0, sharers);
+    const fits = window.used + amount <= most || limit.shadow === true;
+    if (fits) {
+      window.used += amount;
+      windows.set(key, window);
+    }
+    const change = (delta: number) => {
+      window.used += delta;
+    };
+    return { fits, used: window.used, most, resetMs: window.endsAt - now, change };
+  }
+
+  async function take(limit: LimitConfig, key: string, amount: number): Promise<Taken> {
+    if (!redis) return takeAlone(limit, key, amount, 1);
+    const { tokens = 0, window = 0, shadow = false } = limit;
+    const storeKey = `weir:tokens:${key}`;
+    const force = shadow ? 1 : 0;
+    try {
+      const [fits, used, resetMs] = await redis.run(() =>
+        redis.client.weirTake(storeKey, amount, tokens, window, force),
+      );
+      const change = (delta: number) =>
+        void redis.run(() => redis.client.weirAdjust(storeKey, delta, resetMs)).catch(() => {});
+      return { fits: fits === 1, used, most: tokens, resetMs, change };
+    } catch {
+      return takeAlone(limit, key, amount, processes.count());
+    }
+  }
+
+  return async (limit, key, amount) => {
+    const { fits, used, most, resetMs, change } = await take(limit, key, amount);
+    const { tokens = 0 } = limit;
+    return {
+      state: stateOf(limit, 'tokens', { limit: tokens, remaining: most - used, resetMs }),
+      exceeded: !fits || used > most,
+      never: amount > tokens,
+      correct(actual) {
+        if (fits && actual !== amount) change(actual - amount);
+      },
+    };
+  };
+}
