@@ -10,8 +10,6 @@ import type { Processes } from './processes.ts';
 const maxUsedUp = 100_000;
 /** So long it takes its own word for it: what refused calls have counted is given back. */
 const usedUpMs = 1_000;
-/** Lengths of windows that counters are kept for. */
-const maxCounters = 1_000;
 const keyPrefix = 'weir:limit';
 
 export interface RequestWindows {
@@ -29,35 +27,30 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
   const usedUp = new LRUCache<string, { endsAt: number; until: number; requests: number }>({
     max: maxUsedUp,
   });
-  // By the length of their windows alone: a policy that allows more does not begin anew.
-  const counters = new LRUCache<number, ReturnType<typeof createCounter>>({
-    max: maxCounters,
-    memoMethod: createCounter,
-  });
+  // Each call brings the length of its window, and what it is compared with: a policy that changes begins nothing anew.
+  const options = { keyPrefix, points: Number.MAX_SAFE_INTEGER, duration: 1 };
+  const memory = new RateLimiterMemory(options);
+  const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
 
-  function createCounter(windowMs: number) {
-    const options = { keyPrefix, points: Number.MAX_SAFE_INTEGER, duration: windowMs / 1000 };
-    const memory = new RateLimiterMemory(options);
-    const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
-    const alone = async (key: string, sharers: number) => ({
-      sharers,
-      result: await memory.consume(key),
-      async giveBack(leftMs: number) {
-        const window = await memory.get(key);
-        if (window && window.msBeforeNext <= leftMs) await memory.reward(key);
-      },
-    });
-    return async (key: string) => {
-      if (!redis || !shared) return alone(key, 1);
-      try {
-        const result = await redis.run(() => shared.consume(key));
-        const giveBack = (leftMs: number) =>
-          redis.run(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, leftMs));
-        return { sharers: 1, result, giveBack };
-      } catch {
-        return alone(key, processes.count());
-      }
+  async function countAlone(key: string, customDuration: number, sharers: number) {
+    const result = await memory.consume(key, 1, { customDuration });
+    const giveBack = async () => {
+      const window = await memory.get(key);
+      if (window && window.msBeforeNext <= result.msBeforeNext) await memory.reward(key);
     };
+    return { result, sharers, giveBack };
+  }
+
+  async function count(key: string, customDuration: number) {
+    if (!redis || !shared) return countAlone(key, customDuration, 1);
+    try {
+      const result = await redis.run(() => shared.consume(key, 1, { customDuration }));
+      const giveBack = () =>
+        redis.run(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
+      return { result, sharers: 1, giveBack };
+    } catch {
+      return countAlone(key, customDuration, processes.count());
+    }
   }
 
   return {
@@ -73,7 +66,7 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
     },
     async count(limit, key) {
       const { requests = 0, window = 0 } = limit;
-      const { result, sharers, giveBack } = await counters.memo(window)(key);
+      const { result, sharers, giveBack } = await count(key, window / 1000);
       const { consumedPoints, msBeforeNext } = result;
       const most = shareOf(requests, sharers);
       const now = Date.now();
@@ -88,7 +81,7 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
         exceeded: consumedPoints > most,
         never: false,
         correct(used) {
-          if (used === 0) giveBack(msBeforeNext).catch(() => {});
+          if (used === 0) giveBack().catch(() => {});
         },
       };
     },

@@ -3,7 +3,6 @@ import { duration, name, size, units } from '../values.ts';
 import { match, perAddress } from './match.ts';
 
 const kinds = ['requests', 'tokens', 'concurrent', 'max_request_bytes', 'max_output_tokens'] as const;
-export type LimitKind = (typeof kinds)[number];
 
 const limit = z
   .strictObject({

@@ -59,7 +59,7 @@ export function createMemoryTruth(now: () => number): Truth {
     const spent = spentAt(place, sync.firstBucket);
     const free = limit - spent - held;
     const all = sync.more && free > need ? need + sync.mostLent : need;
-    const granted = !budget.built || free <= 0n ? 0n : all < free ? all : free;
+    const granted = budget.built ? between(0n, all, free) : 0n;
     place.lent = held + granted;
     return {
       kind: 'ok',
@@ -106,4 +106,9 @@ export function createMemoryTruth(now: () => number): Truth {
       return true;
     },
   };
+}
+
+function between(least: Amount, wanted: Amount, most: Amount): Amount {
+  if (most <= least) return least;
+  return wanted < most ? wanted : most;
 }
