@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { verifyBudgets } from './roles/budgets.ts';
 import { check } from './roles/check.ts';
 import { collector } from './roles/collector.ts';
 import { printEnvoy } from './roles/envoy.ts';
@@ -60,6 +61,13 @@ command('reprice', 'prices past calls anew, by the prices that are known and con
   .requiredOption('--from <date>', 'first day, in UTC')
   .requiredOption('--to <date>', 'day after the last')
   .option('--dry-run', 'count what would change');
+const budgets = program.command('budgets').description('budgets and what they have counted');
+command(
+  'verify',
+  'compares what budgets have counted with the ledger, to the cent',
+  verifyBudgets,
+  budgets,
+).option('--wait <seconds>', 'how long what processors count and what the ledger has may lag', '15');
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
 

@@ -29,6 +29,8 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /alerts/deliveries': 'viewer',
   'POST /alerts/deliveries/:id/retry': 'admin',
 
+  'GET /budgets': 'viewer',
+
   'GET /organization': 'viewer',
   'PATCH /organization': 'admin',
 

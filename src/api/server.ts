@@ -5,6 +5,7 @@ import type { Keyring } from '../config/keyring.ts';
 import { policySchema } from '../config/policy/policy.ts';
 import type { Address, Config } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
+import type { BudgetReport } from '../limits/budgets/report.ts';
 import type { Pricer } from '../usage/price.ts';
 import { access, guard } from './access.ts';
 import { createAuthenticate } from './auth.ts';
@@ -16,6 +17,7 @@ import { activityRoutes } from './routes/activity.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
+import { budgetRoutes } from './routes/budgets.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -36,6 +38,8 @@ export interface ApiOptions {
   /** `defaults` of weir.yaml as written. */
   defaults: unknown;
   keyring: Keyring;
+  /** How the budgets of an organization stand. */
+  budgets: (organization: string) => Promise<BudgetReport[]>;
 }
 
 /** HTTP for people and programs; described at /openapi.json. */
@@ -78,6 +82,7 @@ export async function createApi(options: ApiOptions) {
   await api.register(policyRoutes(services));
   await api.register(bindingRoutes(services));
   await api.register(activityRoutes(services));
+  await api.register(budgetRoutes(options.budgets));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
   return {

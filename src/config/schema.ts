@@ -137,7 +137,7 @@ export const configSchema = z.strictObject({
         .enum(['auto', 'open', 'closed'])
         .default('auto')
         .describe(
-          'While no processor answers: `auto` and `open` let calls with the application’s own key go on unseen, `closed` refuses them. Calls with a weir key are always refused.',
+          'While no processor answers: `auto` and `open` let calls with the application’s own key go on unseen, `closed` refuses them, and so does `auto` where `defaults` has a hard budget. Calls with a weir key are always refused.',
         ),
     })
     .prefault({}),

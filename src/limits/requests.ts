@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
 import type { LimitState } from './limits.ts';
+import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** Windows that a process knows to be used up; for one that is forgotten the store is asked again. */
@@ -11,6 +12,12 @@ const maxUsedUp = 100_000;
 /** So long it takes its own word for it: what refused calls have counted is given back. */
 const usedUpMs = 1_000;
 const keyPrefix = 'weir:limit';
+
+/** What was counted at once. */
+interface Batch {
+  points: number;
+  counted: Promise<{ result: RateLimiterRes; sharers: number; giveBack(): Promise<unknown> }>;
+}
 
 export interface RequestWindows {
   /** The state of a window that is known to be used up. */
@@ -32,8 +39,8 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
   const memory = new RateLimiterMemory(options);
   const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
 
-  async function countAlone(key: string, customDuration: number, sharers: number) {
-    const result = await memory.consume(key, 1, { customDuration });
+  async function countAlone(key: string, points: number, customDuration: number, sharers: number) {
+    const result = await memory.consume(key, points, { customDuration });
     const giveBack = async () => {
       const window = await memory.get(key);
       if (window && window.msBeforeNext <= result.msBeforeNext) await memory.reward(key);
@@ -41,16 +48,41 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
     return { result, sharers, giveBack };
   }
 
-  async function count(key: string, customDuration: number) {
-    if (!redis || !shared) return countAlone(key, customDuration, 1);
+  async function countMany(key: string, points: number, customDuration: number) {
+    if (!redis || !shared) return countAlone(key, points, customDuration, 1);
     try {
-      const result = await redis.run(() => shared.consume(key, 1, { customDuration }));
+      const result = await ask(redis, () => shared.consume(key, points, { customDuration }));
       const giveBack = () =>
         redis.run(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
       return { result, sharers: 1, giveBack };
     } catch {
-      return countAlone(key, customDuration, processes.count());
+      return countAlone(key, points, customDuration, processes.count());
     }
+  }
+
+  /** Requests that come at once are counted at once. */
+  const batches = new Map<string, Batch>();
+
+  function batchOf(key: string, windowMs: number): Batch {
+    const known = batches.get(key);
+    if (known) return known;
+    const batch: Batch = {
+      points: 0,
+      counted: Promise.resolve().then(() => {
+        batches.delete(key);
+        return countMany(key, batch.points, windowMs / 1000);
+      }),
+    };
+    batches.set(key, batch);
+    return batch;
+  }
+
+  async function countOne(key: string, windowMs: number) {
+    const batch = batchOf(key, windowMs);
+    const place = ++batch.points;
+    const { result, sharers, giveBack } = await batch.counted;
+    const number = result.consumedPoints - batch.points + place;
+    return { number, resetMs: result.msBeforeNext, sharers, giveBack };
   }
 
   return {
@@ -66,19 +98,18 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
     },
     async count(limit, key) {
       const { requests = 0, window = 0 } = limit;
-      const { result, sharers, giveBack } = await count(key, window / 1000);
-      const { consumedPoints, msBeforeNext } = result;
+      const { number, resetMs, sharers, giveBack } = await countOne(key, window);
       const most = shareOf(requests, sharers);
       const now = Date.now();
-      const until = now + Math.min(msBeforeNext, usedUpMs);
-      if (consumedPoints > most) usedUp.set(key, { endsAt: now + msBeforeNext, until, requests });
+      const until = now + Math.min(resetMs, usedUpMs);
+      if (number > most) usedUp.set(key, { endsAt: now + resetMs, until, requests });
       return {
         state: stateOf(limit, 'requests', {
           limit: requests,
-          remaining: most - consumedPoints,
-          resetMs: msBeforeNext,
+          remaining: most - number,
+          resetMs,
         }),
-        exceeded: consumedPoints > most,
+        exceeded: number > most,
         never: false,
         correct(used) {
           if (used === 0) giveBack().catch(() => {});

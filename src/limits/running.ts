@@ -1,6 +1,7 @@
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
+import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** A call of which nobody has said so long that it runs is taken to be over: its process was killed. */
@@ -61,7 +62,7 @@ export function createRunningCalls(redis: RedisConnection | null, processes: Pro
   async function enter(key: string, id: string, most: number, force: boolean): Promise<Entered> {
     if (!redis) return enterAlone(key, id, most, force);
     try {
-      const [fits, now] = await redis.run(() => redis.client.weirEnter(key, id, most, ttlMs, force ? 1 : 0));
+      const [fits, now] = await ask(redis, () => redis.client.weirEnter(key, id, most, ttlMs, force ? 1 : 0));
       if (fits === 1) add(key, id);
       return { fits: fits === 1, now, most };
     } catch {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
+import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** Windows that a process counts in by itself. */
@@ -49,7 +50,7 @@ export function createTokenWindows(redis: RedisConnection | null, processes: Pro
     const storeKey = `weir:tokens:${key}`;
     const force = shadow ? 1 : 0;
     try {
-      const [fits, used, resetMs] = await redis.run(() =>
+      const [fits, used, resetMs] = await ask(redis, () =>
         redis.client.weirTake(storeKey, amount, tokens, window, force),
       );
       const change = (delta: number) =>

@@ -9,8 +9,10 @@ import { resources } from '../envoy/resources.ts';
 import { createXdsServer } from '../envoy/server.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { readHashKey } from '../identity/store.ts';
+import { connectRedis } from '../redis/connection.ts';
 import { createPricer } from '../usage/pricer.ts';
 import { createOverrides } from '../usage/prices/overrides.ts';
+import { createBudgetReports } from './budgets.ts';
 import { envoyInputs } from './envoy.ts';
 import type { Role } from './run.ts';
 
@@ -37,7 +39,9 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const keyring = createKeyring(sealKeysOf(config, paths));
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
-  const api = await createApi({ pool, pricer, log, version, now: Date.now, config, defaults, keyring });
+  const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
+  const budgets = createBudgetReports(pool, redis, config);
+  const api = await createApi({ pool, pricer, log, version, now: Date.now, config, defaults, keyring, budgets });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
 
@@ -52,7 +56,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
       await xds.stop();
       await api.stop();
       await records.stop(stopTimeoutMs);
-      await pool.end();
+      await Promise.all([redis?.close(), pool.end()]);
     },
   };
 };

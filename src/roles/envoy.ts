@@ -1,4 +1,5 @@
 import type { Settings } from '../config/env.ts';
+import type { Config } from '../config/schema.ts';
 import { bootstrap } from '../envoy/bootstrap.ts';
 import type { EnvoyInputs } from '../envoy/inputs.ts';
 import { resources } from '../envoy/resources.ts';
@@ -9,13 +10,23 @@ export function envoyInputs({ config, paths }: Settings): EnvoyInputs {
   return {
     egress: config.listen.egress,
     providers: config.providers,
-    onFailure: config.processor.on_failure,
+    onFailure: onFailure(config),
     processors: Array.from({ length: config.processor.workers }, (_, index) =>
       paths.sockets.processor(index),
     ),
     otlpGrpc: config.listen.otlp_grpc,
     rootsFile: paths.roots,
   };
+}
+
+/**
+ * While no processor answers nobody counts: where calls with the application's own key belong to an organization
+ * with a hard budget, `auto` refuses them. Envoy knows no organizations: that of callers without a weir key is
+ * the default one, whose policy is `defaults`.
+ */
+function onFailure({ processor, defaults }: Config): EnvoyInputs['onFailure'] {
+  const isHard = defaults.budgets.some(({ mode }) => mode === 'hard');
+  return processor.on_failure === 'auto' && isHard ? 'closed' : processor.on_failure;
 }
 
 /** `weir envoy`: prints the bootstrap and the xDS resources. */

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { amountText } from '../../limits/budgets/amounts.ts';
 import type { BudgetReport } from '../../limits/budgets/report.ts';
-import type { createAuthenticate } from '../auth.ts';
+import { principalOf } from '../access.ts';
 
 const amount = z.string().describe('Decimal: USD, or tokens');
 
@@ -24,7 +24,6 @@ const budget = z.object({
 
 /** How an organization's budgets stand. */
 export function budgetRoutes(
-  authenticate: ReturnType<typeof createAuthenticate>,
   report: (organization: string) => Promise<BudgetReport[]>,
 ): FastifyPluginAsyncZod {
   return async (api) => {
@@ -38,7 +37,7 @@ export function budgetRoutes(
         },
       },
       async (request) => {
-        const { organization } = await authenticate(request);
+        const { organization } = principalOf(request);
         return { budgets: (await report(organization)).map(present) };
       },
     );

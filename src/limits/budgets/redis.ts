@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RedisConnection } from '../../redis/connection.ts';
+import { ask } from '../patience.ts';
 import { defineBudgetScripts } from './scripts.ts';
 import { leaseMs, type PlaceState, type SyncReply, type Truth } from './truth.ts';
 
@@ -18,7 +19,7 @@ export function createRedisTruth(redis: RedisConnection): Truth {
   return {
     isAlone: false,
     async sync(sync): Promise<SyncReply> {
-      const reply = await redis.run(() =>
+      const reply = await ask(redis, () =>
         client.weirBudgetSync(
           sync.key,
           sync.budgetKey,
