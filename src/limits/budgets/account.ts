@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Amount } from '../limits.ts';
-import { type Budget, keptMs, type Place } from './budget.ts';
+import { type Budget, currentWindow, keptMs, type Place } from './budget.ts';
+import type { Window } from './periods.ts';
 import { Spending } from './spending.ts';
 import { leaseMs, type Sync, type SyncReply, type Truth } from './truth.ts';
 
@@ -62,6 +63,12 @@ export class Account {
     this.place = place;
     this.#context = context;
     this.#usedAt = context.now();
+  }
+
+  /** Of this place; a rolling one moves on. */
+  get window(): Window {
+    const { config } = this.budget;
+    return config.rolling === undefined ? this.place.window : currentWindow(config, this.#context.now());
   }
 
   get epoch(): string {
@@ -203,9 +210,9 @@ export class Account {
       limit: budget.limit,
       mostLent: need > 0n || this.#free < 0n ? most : most - this.#free,
       sharers: sharers(),
-      firstBucket: place.window.firstBucket,
+      firstBucket: this.window.firstBucket,
       spent: this.#spending.news(),
-      keptMs: keptMs(budget, place.window, now()),
+      keptMs: keptMs(budget, this.window, now()),
     };
   }
 

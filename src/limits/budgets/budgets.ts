@@ -167,9 +167,9 @@ export function createBudgets(options: {
   };
 }
 
-function stateOf({ budget, place, left }: Account): BudgetState {
+function stateOf({ budget, window, left }: Account): BudgetState {
   const { name, per } = budget.config;
-  const { resetsAt } = place.window;
+  const { resetsAt } = window;
   return { name, per, unit: budget.unit, limit: budget.limit, remaining: left, resetsAt };
 }
 
