@@ -9,7 +9,7 @@ import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messa
 import { createReader } from '../../src/exchange/reader.ts';
 import type { Services } from '../../src/exchange/services.ts';
 import type { Admission, LimitedCall } from '../../src/limits/limits.ts';
-import type { UsageRecord } from '../../src/usage/record.ts';
+import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
 
 const providers = configSchema.parse({
   providers: {
@@ -341,3 +341,70 @@ test('x-weir-cache decides what the cache may do', async () => {
   assert(decision.kind === 'answer');
   assert.equal(decision.answer.headers['x-weir-error'], 'cache_miss');
 });
+
+test('each way that a call can end closes its admission, and what it used counts once', async () => {
+  const weir = house();
+  const told = weir.start(post());
+  await told.head();
+  await told.body(request);
+  told.responseHead(replyHead('application/json'));
+  await told.responseBody(reply, true);
+  told.end();
+  await weir.settled();
+  assert.deepEqual(weir.ends[0], { tokens: 12, usd: 12_000_000_000_000n });
+
+  const hit = weir.start(post());
+  await hit.head();
+  assert.equal((await hit.body(request)).kind, 'answer');
+  assert.deepEqual(weir.ends.at(-1), { tokens: 0, usd: 0n });
+
+  const hungUp = weir.start(post({ 'x-weir-cache': 'bypass' }));
+  await hungUp.head();
+  await hungUp.body(request);
+  const before = weir.ends.length;
+  hungUp.end();
+  await weir.settled();
+  assert(weir.ends.length > before);
+
+  const only = weir.start(post({ 'x-weir-cache': 'only', 'openai-beta': 'x' }));
+  await only.head();
+  await only.body(request);
+  assert.equal(weir.ends.at(-1), 'refused');
+
+  const unread = weir.start(post({}, '/v1/files'));
+  await unread.head();
+  assert.equal(weir.admitted.at(-1)?.asks, null);
+  const count = weir.ends.length;
+  unread.responseHead(replyHead('application/json'));
+  unread.end();
+  await weir.settled();
+  assert(weir.ends.length > count);
+});
+
+test('a kept answer is given though tokens or a budget are used up, and not where requests are', async () => {
+  const state = { name: 'x', kind: 'tokens' as const, per: 'user', limit: 1, remaining: 0, resetMs: 1 };
+  for (const passesHits of [true, false]) {
+    const weir = house({ admission: { denial: { kind: 'limit', state, never: false }, passesHits } });
+    const exchange = weir.start(post());
+    await exchange.head();
+    // Whatever the key is.
+    weir.stored.get = () => kept;
+    const decision = await exchange.body(request);
+    assert(decision.kind === 'answer');
+    assert.equal(decision.answer.status, passesHits ? 200 : 429);
+    assert.equal(weir.closed[0]?.limitedBy, 'x');
+  }
+});
+
+const kept: CachedAnswer = {
+  status: 200,
+  contentType: 'application/json',
+  body: reply,
+  storedAt: 0,
+  model: 'gpt-4o',
+  responseId: null,
+  finishReason: 'stop',
+  usage: { ...noUsage, input: 10, output: 2 },
+  usageSource: 'provider',
+  costUsd: '12',
+};

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import fc from 'fast-check';
 import type { LimitConfig } from '../../src/config/policy/limits.ts';
-import { requestLimits } from '../fixtures/limits.ts';
+import { limitedCall, limitsOf, makeLimits, requestLimits } from '../fixtures/limits.ts';
 
 const perIp: LimitConfig = { name: 'per-ip', per: 'ip', requests: 2, window: 60_000 };
 const perOrganization: LimitConfig = {
@@ -123,4 +123,42 @@ test('an organization and an address of the same spelling are counted apart', as
   );
   assert.equal((await limits.consume({ ip: 'x', organization: 'y' })).kind, 'allowed');
   assert.equal((await limits.consume({ ip: 'y', organization: 'x' })).kind, 'allowed');
+});
+
+test('what a request alone has too much of is refused before anything counts; in shadow it is told', async () => {
+  const room = makeLimits(null);
+  const limits = limitsOf(
+    { name: 'bytes', max_request_bytes: '1KiB' },
+    { name: 'output', max_output_tokens: 100, match: { providers: ['open*'] } },
+    { name: 'rpm', requests: 1, window: '1m' },
+  );
+  const admit = (facts: Parameters<typeof limitedCall>[0], own = limits) =>
+    room.admit({ limits: own, budgets: [] }, limitedCall(facts));
+  const denial = async (facts: Parameters<typeof limitedCall>[0]) =>
+    (await admit(facts)).denial?.kind ?? null;
+  assert.equal(await denial({ asks: { bytes: 1025, maxOutputTokens: 1 } }), 'request_bytes');
+  assert.equal(await denial({ asks: { maxOutputTokens: 101 } }), 'output_tokens');
+  assert.equal(await denial({ asks: { maxOutputTokens: null } }), 'output_tokens');
+  assert.equal(await denial({ asks: { maxOutputTokens: 100 } }), null);
+  assert.equal(await denial({ asks: { maxOutputTokens: undefined } }), 'limit');
+  assert.equal(await denial({ organization: 'b', provider: 'vllm', asks: { maxOutputTokens: null } }), null);
+
+  const shadow = limits.map((each) => ({ ...each, shadow: true }));
+  for (let i = 0; i < 2; i++) {
+    const shown = await admit({ organization: 'c', asks: { bytes: 2_000 } }, shadow);
+    assert.equal(shown.denial, null);
+    const told = i === 0 ? ['bytes', 'output'] : ['bytes', 'output', 'rpm'];
+    assert.deepEqual(shown.standing.exceeded, told);
+  }
+});
+
+test('limits differ by organization, and one that allows more begins nothing anew', async () => {
+  const room = makeLimits(null);
+  const admit = async (organization: string, requests: number) => {
+    const limits = limitsOf({ name: 'rpm', requests, window: '1m' });
+    const { denial } = await room.admit({ limits, budgets: [] }, limitedCall({ organization, asks: null }));
+    return denial === null;
+  };
+  assert.deepEqual([await admit('a', 1), await admit('a', 1), await admit('b', 1)], [true, false, true]);
+  assert.deepEqual([await admit('a', 4), await admit('a', 4), await admit('a', 4)], [true, true, false]);
 });
