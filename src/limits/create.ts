@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { RedisConnection } from '../redis/connection.ts';
+import { createAsker } from './asker.ts';
 import { createBudgets } from './budgets/budgets.ts';
 import type { SpendingLedger } from './budgets/ledger.ts';
 import { createMemoryTruth } from './budgets/memory.ts';
@@ -29,8 +30,9 @@ export function createLimits(options: {
   now: () => number;
   log: Logger;
 }): Limits & { start(): Promise<void>; stop(): Promise<void> } {
-  const { redis, ledger, now, log } = options;
-  const processes = createProcesses(redis, options.processes);
+  const { ledger, now, log } = options;
+  const redis = options.redis && createAsker(options.redis);
+  const processes = createProcesses(options.redis, options.processes);
   const requests = createRequestWindows(redis, processes);
   const tokens = createTokenWindows(redis, processes);
   const running = createRunningCalls(redis, processes);

@@ -1,10 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/policy/limits.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import type { Asker } from './asker.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
 import type { LimitState } from './limits.ts';
-import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** Windows that a process knows to be used up; for one that is forgotten the store is asked again. */
@@ -30,7 +29,7 @@ export interface RequestWindows {
  * Requests in fixed windows, each beginning with its first request. Over Redis all processes count together;
  * while it is away each lets its share pass.
  */
-export function createRequestWindows(redis: RedisConnection | null, processes: Processes): RequestWindows {
+export function createRequestWindows(redis: Asker | null, processes: Processes): RequestWindows {
   const usedUp = new LRUCache<string, { endsAt: number; until: number; requests: number }>({
     max: maxUsedUp,
   });
@@ -51,9 +50,9 @@ export function createRequestWindows(redis: RedisConnection | null, processes: P
   async function countMany(key: string, points: number, customDuration: number) {
     if (!redis || !shared) return countAlone(key, points, customDuration, 1);
     try {
-      const result = await ask(redis, () => shared.consume(key, points, { customDuration }));
-      const giveBack = () =>
-        redis.run(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
+      const result = await redis.ask(() => shared.consume(key, points, { customDuration }));
+      const giveBack = async () =>
+        redis.tell(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
       return { result, sharers: 1, giveBack };
     } catch {
       return countAlone(key, points, customDuration, processes.count());

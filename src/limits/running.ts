@@ -1,7 +1,6 @@
 import type { LimitConfig } from '../config/policy/limits.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import type { Asker } from './asker.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
-import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** A call of which nobody has said so long that it runs is taken to be over: its process was killed. */
@@ -28,15 +27,14 @@ interface Entered {
  * Calls that run at a time. Over Redis all processes count together, and the calls of a killed process count
  * for half a minute more; while it is away each lets its share run.
  */
-export function createRunningCalls(redis: RedisConnection | null, processes: Processes): RunningCalls {
+export function createRunningCalls(redis: Asker | null, processes: Processes): RunningCalls {
   /** Those of this process. */
   const running = new Map<string, Set<string>>();
   let timer: NodeJS.Timeout | undefined;
 
   function refresh(): void {
     // Also for a Redis that was emptied: it hears of the calls again.
-    for (const [key, ids] of running)
-      redis?.run(() => redis.client.weirStay(key, ttlMs, ...ids)).catch(() => {});
+    for (const [key, ids] of running) redis?.tell(() => redis.client.weirStay(key, ttlMs, ...ids));
   }
 
   function add(key: string, id: string): void {
@@ -47,7 +45,7 @@ export function createRunningCalls(redis: RedisConnection | null, processes: Pro
     const own = running.get(key);
     own?.delete(id);
     if (own?.size === 0) running.delete(key);
-    redis?.run(() => redis.client.zrem(key, id)).catch(() => {});
+    redis?.tell(() => redis.client.zrem(key, id));
   }
 
   function enterAlone(key: string, id: string, most: number, force: boolean): Entered {
@@ -62,7 +60,7 @@ export function createRunningCalls(redis: RedisConnection | null, processes: Pro
   async function enter(key: string, id: string, most: number, force: boolean): Promise<Entered> {
     if (!redis) return enterAlone(key, id, most, force);
     try {
-      const [fits, now] = await ask(redis, () => redis.client.weirEnter(key, id, most, ttlMs, force ? 1 : 0));
+      const [fits, now] = await redis.ask(() => redis.client.weirEnter(key, id, most, ttlMs, force ? 1 : 0));
       if (fits === 1) add(key, id);
       return { fits: fits === 1, now, most };
     } catch {

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { LimitConfig } from '../config/policy/limits.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import type { Asker } from './asker.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
-import { ask } from './patience.ts';
 import type { Processes } from './processes.ts';
 
 /** Windows that a process counts in by itself. */
@@ -25,7 +24,7 @@ interface Taken {
  * corrected after it within the same window. Over Redis all processes count together; while it is away each
  * lets its share pass.
  */
-export function createTokenWindows(redis: RedisConnection | null, processes: Processes): TokenWindows {
+export function createTokenWindows(redis: Asker | null, processes: Processes): TokenWindows {
   const windows = new LRUCache<string, { used: number; endsAt: number }>({ max: maxWindows });
 
   function takeAlone(limit: LimitConfig, key: string, amount: number, sharers: number): Taken {
@@ -50,11 +49,10 @@ export function createTokenWindows(redis: RedisConnection | null, processes: Pro
     const storeKey = `weir:tokens:${key}`;
     const force = shadow ? 1 : 0;
     try {
-      const [fits, used, resetMs] = await ask(redis, () =>
+      const [fits, used, resetMs] = await redis.ask(() =>
         redis.client.weirTake(storeKey, amount, tokens, window, force),
       );
-      const change = (delta: number) =>
-        void redis.run(() => redis.client.weirAdjust(storeKey, delta, resetMs)).catch(() => {});
+      const change = (delta: number) => redis.tell(() => redis.client.weirAdjust(storeKey, delta, resetMs));
       return { fits: fits === 1, used, most: tokens, resetMs, change };
     } catch {
       return takeAlone(limit, key, amount, processes.count());

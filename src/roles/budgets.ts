@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { readPolicy } from '../identity/policy-of.ts';
+import { createAsker } from '../limits/asker.ts';
 import { amountText, usdAmount } from '../limits/budgets/amounts.ts';
 import { createSpendingLedger } from '../limits/budgets/ledger.ts';
 import { createRedisTruth } from '../limits/budgets/redis.ts';
@@ -27,7 +28,7 @@ export const verifyBudgets: Role = async ({ settings, log, options }) => {
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   try {
     if (redis) await connected(redis);
-    const report = createReport(pool, redis && createRedisTruth(redis), config);
+    const report = createReport(pool, redis && createRedisTruth(createAsker(redis)), config);
     const until = Date.now() + Number(options.wait) * 1_000;
     let reports = await reportAll(pool, report);
     while (reports.some(differs) && Date.now() < until) {
@@ -58,7 +59,7 @@ export function createBudgetReports(
   redis: RedisConnection | null,
   config: Pick<Config, 'defaults'>,
 ): Report {
-  const truth = redis && createRedisTruth(redis);
+  const truth = redis && createRedisTruth(createAsker(redis));
   const read: Truth['read'] = async (keys, firstBucket) =>
     truth?.read(keys, firstBucket).catch(() => []) ?? [];
   return createReport(pool, { read }, config);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { RedisConnection } from '../../redis/connection.ts';
-import { ask } from '../patience.ts';
+import type { Asker } from '../asker.ts';
 import { defineBudgetScripts } from './scripts.ts';
 import { leaseMs, type PlaceState, type SyncReply, type Truth } from './truth.ts';
 
@@ -12,14 +11,14 @@ const buildMs = 10_000;
 const forgottenMs = 40 * 24 * 3_600_000;
 
 /** Budgets in Redis, which all processes share. */
-export function createRedisTruth(redis: RedisConnection): Truth {
+export function createRedisTruth(redis: Asker): Truth {
   const { client } = redis;
   defineBudgetScripts(client);
 
   return {
     isAlone: false,
     async sync(sync): Promise<SyncReply> {
-      const reply = await ask(redis, () =>
+      const reply = await redis.ask(() =>
         client.weirBudgetSync(
           sync.key,
           sync.budgetKey,
@@ -56,27 +55,27 @@ export function createRedisTruth(redis: RedisConnection): Truth {
       };
     },
     async watch(budgetKey) {
-      const [epoch, build] = await redis.run(() => client.weirBudgetWatch(budgetKey, buildMs));
+      const [epoch, build] = await redis.ask(() => client.weirBudgetWatch(budgetKey, buildMs));
       return { epoch, build: build === 1 };
     },
     async restore({ key, budgetKey, epoch, keptMs }, kept, sums) {
       const rows = sums.flatMap(({ bucket, process, amount }) => [bucket, process, String(amount)]);
-      await redis.run(() =>
+      await redis.ask(() =>
         client.weirBudgetRestore(key, budgetKey, epoch, keptMs, kept.length, ...kept, ...rows),
       );
     },
     async built(budgetKey, epoch, againInMs) {
-      await redis.run(() => client.weirBudgetBuilt(budgetKey, epoch, againInMs, forgottenMs));
+      await redis.ask(() => client.weirBudgetBuilt(budgetKey, epoch, againInMs, forgottenMs));
     },
     async forget(budgetKey, epoch) {
-      await redis.run(() => client.weirBudgetForget(budgetKey, epoch));
+      await redis.ask(() => client.weirBudgetForget(budgetKey, epoch));
     },
     async read(keys, firstBucket) {
       const now = Date.now();
-      const hashes = await redis.run(() => Promise.all(keys.map((key) => client.hgetall(key))));
+      const hashes = await redis.ask(() => Promise.all(keys.map((key) => client.hgetall(key))));
       return hashes.map((fields) => stateOf(fields, firstBucket, now));
     },
-    tell: async (key, what) => (await redis.run(() => client.hsetnx(key, `a|${what}`, '1'))) === 1,
+    tell: async (key, what) => (await redis.ask(() => client.hsetnx(key, `a|${what}`, '1'))) === 1,
   };
 }
 
