@@ -13,7 +13,7 @@ export interface Asker {
   client: RedisConnection['client'];
   /**
    * Asks in this tick, and waits a little beyond the deadline of the connection for what was asked. Rejects at
-   * once while Redis is known to be away.
+   * once while Redis is known to be away. What is asked in one tick is one round trip, and fails as one.
    */
   ask<T>(work: () => Promise<T>): Promise<T>;
   /**
@@ -23,37 +23,47 @@ export interface Asker {
   tell(work: () => Promise<unknown>): void;
 }
 
-export function createAsker(redis: RedisConnection): Asker {
-  let later: (() => Promise<unknown>)[] = [];
-  let timer: NodeJS.Timeout | undefined;
+type Work = () => Promise<unknown>;
 
-  function flush(): void {
+export function createAsker(redis: RedisConnection): Asker {
+  let later: Work[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let questions: Work[] = [];
+  let trip: Promise<void> | null = null;
+
+  /** All that is to be asked and told by now, as one; resolves when it is answered or late. */
+  async function travel(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    const works = later;
+    trip = null;
+    const [told, asked] = [later, questions];
     later = [];
-    for (const work of works) redis.run(work).catch(() => {});
+    questions = [];
+    await redis
+      .run(() => {
+        for (const work of told) work().catch(() => {});
+        return Promise.all(asked.map((work) => work()));
+      })
+      .catch(() => {});
   }
 
   return {
     client: redis.client,
-    async ask(work) {
-      flush();
-      let asked: ReturnType<typeof work> | undefined;
-      try {
-        return await redis.run(() => {
-          asked = work();
-          return asked;
-        });
-      } catch (error) {
-        if (!asked) throw error;
-        return within(lateMs, asked);
-      }
+    async ask<T>(work: () => Promise<T>): Promise<T> {
+      let asked: Promise<T> | undefined;
+      questions.push(() => {
+        asked = work();
+        return asked;
+      });
+      trip ??= Promise.resolve().then(travel);
+      await trip;
+      if (!asked) throw new Error('Redis is away');
+      return within(lateMs, asked);
     },
     tell(work) {
       later.push(work);
-      if (later.length >= maxLater) flush();
-      else timer ??= setTimeout(flush, restMs);
+      if (later.length >= maxLater) trip ??= Promise.resolve().then(travel);
+      else timer ??= setTimeout(travel, restMs);
     },
   };
 }
