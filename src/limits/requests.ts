@@ -15,7 +15,7 @@ const keyPrefix = 'weir:limit';
 /** What was counted at once. */
 interface Batch {
   points: number;
-  counted: Promise<{ result: RateLimiterRes; sharers: number; giveBack(): Promise<unknown> }>;
+  counted: Promise<{ result: RateLimiterRes; sharers: number; giveBack(): void }>;
 }
 
 export interface RequestWindows {
@@ -40,9 +40,10 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
 
   async function countAlone(key: string, points: number, customDuration: number, sharers: number) {
     const result = await memory.consume(key, points, { customDuration });
-    const giveBack = async () => {
-      const window = await memory.get(key);
-      if (window && window.msBeforeNext <= result.msBeforeNext) await memory.reward(key);
+    const endsAt = Date.now() + result.msBeforeNext;
+    // At once: what comes next is counted after it.
+    const giveBack = () => {
+      if (Date.now() < endsAt) void memory.reward(key);
     };
     return { result, sharers, giveBack };
   }
@@ -51,7 +52,7 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
     if (!redis || !shared) return countAlone(key, points, customDuration, 1);
     try {
       const result = await redis.ask(() => shared.consume(key, points, { customDuration }));
-      const giveBack = async () =>
+      const giveBack = () =>
         redis.tell(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
       return { result, sharers: 1, giveBack };
     } catch {
@@ -111,7 +112,7 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
         exceeded: number > most,
         never: false,
         correct(used) {
-          if (used === 0) giveBack().catch(() => {});
+          if (used === 0) giveBack();
         },
       };
     },

@@ -41,7 +41,17 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const budgets = createBudgetReports(pool, redis, config);
-  const api = await createApi({ pool, pricer, log, version, now: Date.now, config, defaults, keyring, budgets });
+  const api = await createApi({
+    pool,
+    pricer,
+    log,
+    version,
+    now: Date.now,
+    config,
+    defaults,
+    keyring,
+    budgets,
+  });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
 

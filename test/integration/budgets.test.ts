@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
-import { createApi } from '../../src/api/server.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
 import { policySchema } from '../../src/config/policy/policy.ts';
 import type { Pool } from '../../src/db/pool.ts';
@@ -16,6 +15,7 @@ import { createSpendingLedger } from '../../src/limits/budgets/ledger.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { createBudgetReports } from '../../src/roles/budgets.ts';
 import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
+import { testApi } from '../fixtures/api.ts';
 import { eventually } from '../fixtures/collector.ts';
 import { budgetsOf, limitedCall, limitsOf, makeLimits } from '../fixtures/limits.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
@@ -141,14 +141,10 @@ test('/budgets tells how they stand, and weir budgets verify whether they agree 
 
   const redis: RedisConnection = connectRedis(server.url, log);
   const reports = createBudgetReports(pool, redis, { defaults: policySchema.parse(config.defaults) });
-  const api = await createApi({ pool, log, version: 'test', now: Date.now, budgets: reports });
-  t.after(async () => {
-    await api.stop();
-    await redis.close();
-  });
+  t.after(() => redis.close());
+  const api = await testApi(t, pool, { budgets: reports });
   const stands = await eventually(async () => {
-    const headers = { authorization: `Bearer ${key.secret}` };
-    const [budget] = (await api.inject({ url: '/budgets', headers })).json().budgets;
+    const [budget] = (await api.ask('GET', '/budgets', { key: key.secret })).body.budgets;
     return budget?.spent === '1.25' && Number(budget.reserved) >= 2 ? budget : undefined;
   });
   assert.equal(stands.name, 'all');
