@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
+import { reuse } from './reuse.ts';
 import { observeStream } from './stream.ts';
 
 /** Anthropic's Messages. */
@@ -8,6 +9,7 @@ export const anthropicMessages: Dialect = {
   name: 'anthropic-messages',
   operation: 'chat',
   errors: 'anthropic',
+  reuse,
   readRequest,
   readPrompt,
   readReply,

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.ts';
 import { askUsage } from '../openai/ask-usage.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
+import { reuse } from './reuse.ts';
 import { observeStream } from './stream.ts';
 
 /** OpenAI's Chat Completions and all who speak like it. */
@@ -9,6 +10,7 @@ export const openaiChat: Dialect = {
   name: 'openai-chat',
   operation: 'chat',
   errors: 'openai',
+  reuse,
   readRequest,
   readPrompt,
   readReply,

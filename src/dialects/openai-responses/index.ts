@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
+import { reuse } from './reuse.ts';
 import { observeStream } from './stream.ts';
 
 /** OpenAI's Responses. */
@@ -8,6 +9,7 @@ export const openaiResponses: Dialect = {
   name: 'openai-responses',
   operation: 'chat',
   errors: 'openai',
+  reuse,
   readRequest,
   readPrompt,
   readReply,

@@ -1,5 +1,5 @@
 import type { StreamFilter } from '../dialect.ts';
-import { asArray, asObject } from '../json.ts';
+import { asArray, asObject, jsonText } from '../json.ts';
 import { ownCopy } from '../own-copy.ts';
 import { parseObject } from '../stream.ts';
 import { withoutMember } from './without-member.ts';
@@ -22,7 +22,8 @@ function withOption(body: Buffer): Buffer {
   }
   const request = asObject(JSON.parse(body.toString('utf8'))) ?? {};
   const options = { ...asObject(request.stream_options), include_usage: true };
-  return Buffer.from(JSON.stringify({ ...request, stream_options: options }));
+  const text = jsonText({ ...request, stream_options: options });
+  return text === '' ? body : Buffer.from(text);
 }
 
 /**
