@@ -9,7 +9,7 @@ import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
-import { answerToKeep, hitFields, hitHeaders, keyOf } from './keeping.ts';
+import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
 import { logCall } from './log.ts';
 import type {
   BodyEdit,
@@ -104,10 +104,11 @@ export class Exchange {
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const [verdict, kept] = await Promise.all([
+    const [verdict, found] = await Promise.all([
       limits.consume({ ip: this.#head.ip, organization: arrival.caller.organization }),
       control.read ? cache.get(key) : null,
     ]);
+    const kept = found && inForm(found, { facts, arrival });
     const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
