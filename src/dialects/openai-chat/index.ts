@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect.ts';
 import { askUsage } from '../openai/ask-usage.ts';
+import { replay } from './replay.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
 import { reuse } from './reuse.ts';
@@ -16,4 +17,5 @@ export const openaiChat: Dialect = {
   readReply,
   observeStream,
   askUsage,
+  replay,
 };

@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect.ts';
 import { openaiChat } from '../openai-chat/index.ts';
+import { replay } from './replay.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { reuse } from './reuse.ts';
 
@@ -11,4 +12,5 @@ export const openaiCompletions: Dialect = {
   reuse,
   readRequest,
   readPrompt,
+  replay,
 };

@@ -30,7 +30,7 @@ function withOption(body: Buffer): Buffer {
  * Takes the usage out of a chat stream again: the chunk that was sent for it alone, and the member
  * `usage` of all others. What has none passes byte for byte, as soon as its event is whole.
  */
-class UsageFilter implements StreamFilter {
+export class UsageFilter implements StreamFilter {
   #held: Buffer = Buffer.alloc(0);
 
   push(chunk: Buffer, ended: boolean): Buffer {
