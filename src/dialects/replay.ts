@@ -5,7 +5,7 @@ import { parseExact } from './json-exact.ts';
 import { type ServerSentEvent, SseParser } from './sse.ts';
 
 type Replay = NonNullable<Dialect['replay']>;
-type Given = NonNullable<ReturnType<Replay>>;
+export type Given = NonNullable<ReturnType<Replay>>;
 
 /** The two forms of a dialect's answers, and how each is made of the other. null: it cannot be. */
 export interface Forms {
@@ -81,6 +81,6 @@ export function dataEvent(data: unknown): string {
 }
 
 /** An event that is named as its data's `type`. */
-export function typedEvent(data: { type: string }): string {
+export function typedEvent(data: { type: string } & JsonObject): string {
   return `event: ${data.type}\n${dataEvent(data)}`;
 }

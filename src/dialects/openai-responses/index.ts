@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.ts';
+import { replay } from './replay.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
 import { reuse } from './reuse.ts';
@@ -14,6 +15,7 @@ export const openaiResponses: Dialect = {
   readPrompt,
   readReply,
   observeStream,
+  replay,
 };
 
 /** A conversation made shorter: the same forms, never streamed. */

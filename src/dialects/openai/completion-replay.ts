@@ -1,7 +1,7 @@
 import { CannotGather, type Combine, dropped, first, gather, last, objects, same } from '../gather.ts';
 import { asArray, asObject, type JsonObject } from '../json.ts';
 import { asKept, dataEvent, type Forms, objectsOf, textOf } from '../replay.ts';
-import { UsageFilter } from './ask-usage.ts';
+import { usageFilter } from './ask-usage.ts';
 
 /** How chat and legacy completions differ. */
 export interface CompletionForms {
@@ -25,7 +25,7 @@ export function completionForms(forms: CompletionForms): Forms {
       const tells = /"usage"\s*:\s*\{/.test(textOf(kept));
       if (wanted.usage) return tells ? asKept(kept) : null;
       if (!tells) return asKept(kept);
-      const filter = new UsageFilter();
+      const filter = usageFilter();
       const end = kept.chunks.length - 1;
       const chunks = kept.chunks.map((chunk, index) => filter.push(chunk, index === end));
       return { contentType: kept.contentType, chunks: chunks.filter(({ length }) => length > 0) };
