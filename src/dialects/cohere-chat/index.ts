@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect.ts';
+import { replay } from './replay.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
 import { reuse } from './reuse.ts';
@@ -14,4 +15,5 @@ export const cohereChat: Dialect = {
   readPrompt,
   readReply,
   observeStream,
+  replay,
 };
