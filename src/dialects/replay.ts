@@ -30,7 +30,7 @@ export function replayOf(forms: Forms): Replay {
       if (kept.streamed === wanted.streamed) {
         return forms.same ? forms.same(kept, wanted) : asKept(kept);
       }
-      if (bytesOf(kept) > maxBytes) return null;
+      if (!isReadable(kept)) return null;
       if (!wanted.streamed) {
         const whole = forms.whole(kept, wanted);
         return whole && { contentType, chunks: [Buffer.from(JSON.stringify(whole))] };
@@ -51,8 +51,9 @@ export function asKept({ contentType, chunks }: KeptReply): Given {
   return { contentType, chunks: [...chunks] };
 }
 
-function bytesOf({ chunks }: KeptReply): number {
-  return chunks.reduce((sum, { length }) => sum + length, 0);
+/** Small enough for its parts to be read, each of them. */
+export function isReadable({ chunks }: KeptReply): boolean {
+  return chunks.reduce((sum, { length }) => sum + length, 0) <= maxBytes;
 }
 
 export function textOf({ chunks }: KeptReply): string {

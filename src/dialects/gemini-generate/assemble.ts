@@ -1,4 +1,15 @@
-import { byIndex, CannotGather, type Combine, gather, last, lists, objects, once, same } from '../gather.ts';
+import {
+  byIndex,
+  CannotGather,
+  type Combine,
+  first,
+  gather,
+  last,
+  lists,
+  objects,
+  once,
+  same,
+} from '../gather.ts';
 import { asArray, asObject, asString, type JsonObject } from '../json.ts';
 
 /** Texts that follow each other are one; whatever else a part has keeps it by itself, such as a signature. */
@@ -51,7 +62,7 @@ const candidates = byIndex(
 /** The answer of the chunks of a stream. The counts of the last are of all. Throws CannotGather. */
 export function answerOf(chunks: JsonObject[]): JsonObject {
   if (chunks.some((chunk) => chunk.error !== undefined)) throw new CannotGather('it failed');
-  const answer = gather(chunks, { candidates, usageMetadata: last }, same);
+  const answer = gather(chunks, { candidates, usageMetadata: last, createTime: first }, same);
   const reasons = asArray(answer.candidates).map((candidate) => asObject(candidate)?.finishReason ?? null);
   if (reasons.length === 0 || reasons.includes(null)) throw new CannotGather('it has no end');
   return answer;

@@ -3,7 +3,7 @@ import { CannotGather } from '../gather.ts';
 import { asObject, type JsonObject } from '../json.ts';
 import { JsonArrayParser } from '../json-array.ts';
 import { parseExact } from '../json-exact.ts';
-import { asKept, type Given, objectsOf, replayOf } from '../replay.ts';
+import { asKept, type Given, isReadable, objectsOf, replayOf } from '../replay.ts';
 import { SseParser } from '../sse.ts';
 import { answerOf } from './assemble.ts';
 import { chunksOf } from './chunks.ts';
@@ -25,7 +25,7 @@ export const replay = replayOf({
   },
   same(kept, wanted) {
     if (!kept.streamed || isEvents(kept) === asksEvents(wanted)) return asKept(kept);
-    return reframed(kept, wanted);
+    return isReadable(kept) ? reframed(kept, wanted) : null;
   },
 });
 
