@@ -77,12 +77,16 @@ function callParts(call: JsonObject | null, index: number): JsonObject[] {
   const opening = {
     ...call,
     index,
-    ...(called && { function: { ...called, arguments: '' } }),
-    ...(custom && { custom: { ...custom, input: '' } }),
+    ...(called && { function: emptied(called, 'arguments') }),
+    ...(custom && { custom: emptied(custom, 'input') }),
   };
   return [
     opening,
     ...pieces(asString(called?.arguments) ?? '').map((part) => ({ index, function: { arguments: part } })),
     ...pieces(asString(custom?.input) ?? '').map((part) => ({ index, custom: { input: part } })),
   ];
+}
+
+function emptied(called: JsonObject, name: string): JsonObject {
+  return name in called ? { ...called, [name]: '' } : called;
 }
