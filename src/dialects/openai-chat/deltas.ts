@@ -19,7 +19,7 @@ export function deltasOf({ index, message, finish_reason, logprobs, ...others }:
   const opening = {
     ...rest,
     ...(content !== undefined && { content: typeof content === 'string' ? '' : null }),
-    ...(refusal !== undefined && { refusal: null }),
+    ...(refusal !== undefined && { refusal: refusal === '' ? '' : null }),
     ...(tool_calls !== undefined && calls.length === 0 && { tool_calls }),
   };
   const hasTokens = [odds?.content, odds?.refusal].some((tokens) => asArray(tokens).length > 0);
