@@ -1,4 +1,6 @@
 import type { ProviderConfig } from '../config/schema.ts';
+import type { JsonObject } from './json.ts';
+import type { Reuse } from './reuse.ts';
 import { noText, type SeenText } from './text.ts';
 import type { TokenUsage, UsagePart } from './usage.ts';
 
@@ -10,12 +12,16 @@ export interface RequestFacts {
   user: string | null;
   maxOutputTokens: number | null;
   reasoningEffort: string | null;
-  /** SHA-256 in hex of the canonical request: equal for requests that ask the same. */
+  /** SHA-256 in hex of what counts of the request: equal for requests that ask the same. */
   hash: string;
   /** Characters of text in it, without images and the like: enough for a first guess of its tokens. */
   textChars: number;
-  /** An answer to it can be given again: it neither begins nor continues anything at the provider. */
+  /** An answer to it may be given again: it rests on nothing but the request, and leaves nothing behind. */
   repeatable: boolean;
+  /** It asks for the same answer each time: temperature 0, or a seed. */
+  deterministic: boolean;
+  /** What the answer repeats of the request and does not count: an answer given again tells the caller's own. */
+  labels: JsonObject;
   /** A stream that would tell its usage if it were asked to, and is not. */
   hidesUsage: boolean;
 }
@@ -88,8 +94,13 @@ export interface KeptReply {
 /** The form in which a call wants its answer. */
 export interface WantedForm {
   streamed: boolean;
-  /** A chat stream that asked for its usage (`stream_options.include_usage`). */
-  usage: boolean;
+  /**
+   * Whether a chat stream asked for its usage (`stream_options.include_usage`); null: it need not ask, the
+   * provider tells it or does not.
+   */
+  usage: boolean | null;
+  /** Of the request's facts. */
+  labels: RequestFacts['labels'];
   /** Path and query at the provider: Google tells its two forms of streams apart there (`alt=sse`). */
   path: string;
 }
@@ -105,6 +116,8 @@ export interface Dialect {
   later?: boolean;
   /** The request is signed as it is, or cannot be given an answer of another request. */
   untouchable?: boolean;
+  /** What counts of a request, and which answers are never kept. */
+  reuse: Reuse;
   /** null: the body is not a JSON object. */
   readRequest(body: Uint8Array, endpoint: string): RequestFacts | null;
   /** What is counted of a request whose provider told no numbers. */

@@ -29,20 +29,24 @@ export function firstCount(...values: unknown[]): number | null {
 
 /** Parses JSON in UTF-8; undefined when it is none. */
 export function parseJson(bytes: Uint8Array): unknown {
+  return readJson(bytes)?.value;
+}
+
+/** JSON in UTF-8 as a text and what it says; null when it is none. */
+export function readJson(bytes: Uint8Array): { text: string; value: unknown } | null {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return { text, value: JSON.parse(text) };
   } catch {
-    return undefined;
+    return null;
   }
 }
 
-/** JSON with sorted keys and no white space: equal for what is equal but for order and spacing. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const object = asObject(value);
-  if (!object) return JSON.stringify(value);
-  const members = Object.keys(object)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key])}`);
-  return `{${members.join(',')}}`;
+/** A value as JSON; empty where it is nested deeper than can be written. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
 }

@@ -50,6 +50,8 @@ const operations: readonly [endpoint: RegExp, operation: string][] = [
 
 const byName = new Map(endpoints.map(([, , , dialect]) => [dialect.name, dialect]));
 
+export const dialects: readonly Dialect[] = [...byName.values()];
+
 /** undefined: not a call that weir looks into; it passes untouched. */
 export function findDialect(api: Api, method: string, endpoint: string): Dialect | undefined {
   return endpoints.find(

@@ -11,7 +11,7 @@ import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
-import { answerToKeep, hitFields, hitHeaders, keyOf } from './keeping.ts';
+import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
 import { logCall } from './log.ts';
 import type {
   BodyEdit,
@@ -129,10 +129,11 @@ export class Exchange {
       ...(this.#record.user === null && { user: facts.user }),
     });
     const call = { arrival, record: this.#record, facts, bytes: bytes.length, ip: this.#head.ip };
-    const [admission, kept] = await Promise.all([
+    const [admission, found] = await Promise.all([
       admit(call, this.#services),
       control.read ? cache.get(key) : null,
     ]);
+    const kept = found && inForm(found, { facts, arrival });
     this.#admit(admission);
     if (admission.denial && !(kept && admission.passesHits)) return this.#deny(arrival, admission);
     if (kept) return this.#hit(arrival, kept);

@@ -1,20 +1,13 @@
 import type { CachedAnswer } from '../cache/cache.ts';
 import { cacheKey } from '../cache/key.ts';
+import { answerHeaders, answerPath } from '../dialects/answer-key.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import type { RequestHead, ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
+import { asksUsage } from './outgoing.ts';
 import type { Services } from './services.ts';
-
-/** Headers by which the same body asks for another answer. */
-const answerHeaders = [
-  'openai-beta',
-  'openai-organization',
-  'openai-project',
-  'anthropic-beta',
-  'anthropic-version',
-];
 
 /** Equal for calls that may have one answer. */
 export function keyOf(
@@ -22,7 +15,7 @@ export function keyOf(
   fingerprint: Services['fingerprint'],
 ): string {
   const { head, arrival, facts } = call;
-  const headers = answerHeaders.flatMap((name) => {
+  const headers = [...answerHeaders.keys()].flatMap((name) => {
     const value = head.headers.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
@@ -31,7 +24,7 @@ export function keyOf(
     credential: arrival.ownCredential === null ? null : fingerprint(arrival.ownCredential),
     provider: arrival.target.provider,
     dialect: arrival.dialect?.name ?? '',
-    path: arrival.target.path,
+    path: answerPath(arrival.target.path),
     request: facts.hash,
     headers: Object.fromEntries(headers),
   });
@@ -62,6 +55,29 @@ export function answerToKeep(
     costUsd: record.costUsd,
   };
 }
+
+/** A kept answer in the form that a call asks for; null: it cannot be given so. */
+export function inForm(
+  kept: CachedAnswer,
+  { facts, arrival }: { facts: RequestFacts; arrival: Arrival },
+): CachedAnswer | null {
+  const { dialect, target, provider } = arrival;
+  if (!dialect?.replay) return kept;
+  const isStream = /^\s*text\/event-stream/.test(kept.contentType) || kept.body[0] === openBracket;
+  const given = dialect.replay(
+    { contentType: kept.contentType, streamed: isStream, chunks: [kept.body] },
+    {
+      streamed: facts.stream,
+      usage: asksUsage(provider) ? !facts.hidesUsage : null,
+      path: target.path,
+      labels: facts.labels,
+    },
+  );
+  return given && { ...kept, contentType: given.contentType, body: Buffer.concat(given.chunks) };
+}
+
+/** Google's streams without events are lists. */
+const openBracket = 91;
 
 /** The record of a call that was answered from the cache. */
 export function hitFields(kept: CachedAnswer): Partial<UsageRecord> {

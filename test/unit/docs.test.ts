@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { elements, members, type Schema, values } from '../../src/config/introspect.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { answerHeaders } from '../../src/dialects/answer-key.ts';
+import type { Dialect } from '../../src/dialects/dialect.ts';
+import { dialects } from '../../src/dialects/registry.ts';
 
 const file = new URL('../../docs/configuration.md', import.meta.url);
 const begin = '<!-- keys: written by `npm run docs` -->';
@@ -39,6 +42,46 @@ function show(value: unknown): string {
     ? ''
     : `\`${typeof value === 'string' ? value || "''" : JSON.stringify(value)}\``;
 }
+
+/** Rows that say the same of several dialects, as one. */
+function byDialect(rows: (dialect: Dialect) => string[][]): string[] {
+  const names = new Map<string, string[]>();
+  for (const dialect of dialects.filter(({ later }) => !later)) {
+    for (const row of rows(dialect)) {
+      const key = row.join(' | ');
+      names.set(key, [...(names.get(key) ?? []), dialect.name]);
+    }
+  }
+  return [...names].map(([row, dialects]) => `| ${row} | ${dialects.join(', ')} |`);
+}
+
+test('docs/cache-key.md tells what counts, and what is never kept', () => {
+  const page = new URL('../../docs/cache-key.md', import.meta.url);
+  const mark = '<!-- tables: written by `npm run docs` -->';
+  const tables = [
+    '## Members of the body that do not count',
+    '',
+    '| member | why | dialects |',
+    '|---|---|---|',
+    ...byDialect(({ reuse }) => [...reuse.uncounted].map(([name, why]) => [`\`${name}\``, why])),
+    '',
+    '## Headers that count',
+    '',
+    '| header | why |',
+    '|---|---|',
+    ...[...answerHeaders].map(([name, why]) => `| \`${name}\` | ${why} |`),
+    '',
+    '## Requests whose answers are never kept',
+    '',
+    '| request | why | dialects |',
+    '|---|---|---|',
+    ...byDialect(({ reuse }) => reuse.never.map(({ what, why }) => [what, why])),
+  ];
+  const [prose = ''] = readFileSync(page, 'utf8').split(mark);
+  const expected = `${prose}${mark}\n\n${tables.join('\n')}\n`;
+  if (process.env.WEIR_TEST_WRITE_DOCS) writeFileSync(page, expected);
+  assert.equal(readFileSync(page, 'utf8'), expected);
+});
 
 test('docs/configuration.md tells each key of the schema', () => {
   const table = ['| key | default | meaning |', '|---|---|---|', ...rows(configSchema, '', undefined)];

@@ -25,7 +25,12 @@ export function messageFacts(message: JsonObject): ReplyFacts {
   };
 }
 
-/** A refusal is not given again, and a paused turn waits to be continued. */
+/**
+ * A refusal is not given again, a paused turn waits to be continued, and the end of the context window is
+ * no limit that the request set.
+ */
+const goodEnds = new Set(['end_turn', 'tool_use', 'stop_sequence', 'max_tokens']);
+
 export function isComplete({ error, finishReason }: ReplyFacts): boolean {
-  return error === null && finishReason !== null && !['refusal', 'pause_turn'].includes(finishReason);
+  return error === null && goodEnds.has(finishReason ?? '');
 }

@@ -1,7 +1,8 @@
 import type { PromptText, RequestFacts } from '../dialect.ts';
-import { asArray, asObject, firstCount, type JsonObject, parseJson } from '../json.ts';
-import { requestFacts } from '../openai/request.ts';
+import { asArray, asObject, firstCount, type JsonObject, jsonText, parseJson } from '../json.ts';
+import { readBody, requestFacts } from '../openai/request.ts';
 import { present } from '../text.ts';
+import { reuse } from './reuse.ts';
 
 /** `/model/ID/converse`: the id with its region prefix, or the ARN of an inference profile. */
 export function modelInPath(endpoint: string): string | null {
@@ -18,14 +19,14 @@ function decode(text: string): string {
 }
 
 /** A body that cannot be read goes on as it came, since it is signed: its model is in the path. */
-export function readRequest(body: Uint8Array, endpoint: string): RequestFacts {
-  const request = asObject(parseJson(body)) ?? {};
-  return requestFacts(request, {
+export function readRequest(bytes: Uint8Array, endpoint: string): RequestFacts {
+  const body = readBody(bytes) ?? { request: {}, text: '{}' };
+  const { request } = body;
+  return requestFacts(body, reuse, {
     model: modelInPath(endpoint),
     stream: /\/converse-stream$/.test(endpoint),
     user: null,
     maxOutputTokens: firstCount(asObject(request.inferenceConfig)?.maxTokens),
-    repeatable: false,
   });
 }
 
@@ -33,7 +34,7 @@ export function readPrompt(body: Uint8Array): PromptText {
   const request = asObject(parseJson(body));
   const messages = asArray(request?.messages).map(asObject);
   const blocks = [...asArray(request?.system), ...messages.flatMap((message) => asArray(message?.content))];
-  const tools = asArray(asObject(request?.toolConfig)?.tools).map((tool) => JSON.stringify(tool));
+  const tools = asArray(asObject(request?.toolConfig)?.tools).map((tool) => jsonText(tool));
   return {
     texts: [...blocks.flatMap((block) => blockTexts(asObject(block))), ...tools],
     overhead: 3 + 3 * messages.length,
@@ -50,7 +51,7 @@ export function blockTexts(block: JsonObject | null): string[] {
     reasoning?.text,
     asObject(reasoning?.reasoningText)?.text,
     call?.name,
-    call?.input === undefined || typeof call.input === 'string' ? call?.input : JSON.stringify(call.input),
-    ...results.flatMap((each) => [each?.text, each?.json === undefined ? null : JSON.stringify(each.json)]),
+    call?.input === undefined || typeof call.input === 'string' ? call?.input : jsonText(call.input),
+    ...results.flatMap((each) => [each?.text, each?.json === undefined ? null : jsonText(each.json)]),
   );
 }

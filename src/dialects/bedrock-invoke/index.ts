@@ -1,3 +1,4 @@
+import { reuse } from '../bedrock-converse/reuse.ts';
 import type { Dialect } from '../dialect.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
@@ -9,6 +10,7 @@ export const bedrockInvoke: Dialect = {
   operation: 'chat',
   errors: 'bedrock',
   untouchable: true,
+  reuse,
   readRequest,
   readPrompt,
   readReply,

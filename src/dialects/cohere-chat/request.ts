@@ -1,11 +1,13 @@
 import type { RequestFacts } from '../dialect.ts';
 import { firstCount } from '../json.ts';
 import { readBody, requestFacts } from '../openai/request.ts';
+import { reuse } from './reuse.ts';
 
 export { readPrompt } from '../openai-chat/request.ts';
 
-export function readRequest(body: Uint8Array): RequestFacts | null {
-  return readBody(body, (request) =>
-    requestFacts(request, { user: null, maxOutputTokens: firstCount(request.max_tokens) }),
+export function readRequest(bytes: Uint8Array): RequestFacts | null {
+  const body = readBody(bytes);
+  return (
+    body && requestFacts(body, reuse, { user: null, maxOutputTokens: firstCount(body.request.max_tokens) })
   );
 }

@@ -27,7 +27,7 @@ export function readUsage(value: unknown): TokenUsage | null {
 }
 
 export function isComplete(finishReason: string | null): boolean {
-  return finishReason !== null && finishReason !== 'ERROR' && finishReason !== 'ERROR_TOXIC';
+  return ['COMPLETE', 'STOP_SEQUENCE', 'MAX_TOKENS', 'TOOL_CALL'].includes(finishReason ?? '');
 }
 
 /** Text, thoughts and tool calls of a message or of a delta. */

@@ -3,11 +3,11 @@ import { contentTexts, modelInPath } from '../gemini-generate/request.ts';
 import { asArray, asObject, parseJson } from '../json.ts';
 import { readBody, requestFacts } from '../openai/request.ts';
 import { present } from '../text.ts';
+import { reuse } from './reuse.ts';
 
-export function readRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
-  return readBody(body, (request) =>
-    requestFacts(request, { model: modelInPath(endpoint), stream: false, user: null }),
-  );
+export function readRequest(bytes: Uint8Array, endpoint: string): RequestFacts | null {
+  const body = readBody(bytes);
+  return body && requestFacts(body, reuse, { model: modelInPath(endpoint), stream: false, user: null });
 }
 
 /** One content, the contents of a batch, or the instances of Vertex. */

@@ -1,7 +1,8 @@
 import type { PromptText, RequestFacts } from '../dialect.ts';
-import { asArray, asObject, asString, firstCount, type JsonObject, parseJson } from '../json.ts';
+import { asArray, asObject, asString, firstCount, type JsonObject, jsonText, parseJson } from '../json.ts';
 import { readBody, requestFacts } from '../openai/request.ts';
 import { present } from '../text.ts';
+import { reuse } from './reuse.ts';
 
 /** `…/models/gemini-2.5-flash:generateContent`, with or without a project and location before it. */
 export function modelInPath(endpoint: string): string | null {
@@ -9,17 +10,18 @@ export function modelInPath(endpoint: string): string | null {
   return model === undefined ? null : decodeURIComponent(model);
 }
 
-export function readRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
-  return readBody(body, (request) => {
-    const config = asObject(request.generationConfig) ?? asObject(request.generation_config);
-    const thinking = asObject(config?.thinkingConfig) ?? asObject(config?.thinking_config);
-    return requestFacts(request, {
-      model: modelInPath(endpoint),
-      stream: /:streamGenerateContent$/.test(endpoint),
-      user: null,
-      maxOutputTokens: firstCount(config?.maxOutputTokens, config?.max_output_tokens),
-      reasoningEffort: asString(thinking?.thinkingLevel) ?? asString(thinking?.thinking_level),
-    });
+export function readRequest(bytes: Uint8Array, endpoint: string): RequestFacts | null {
+  const body = readBody(bytes);
+  if (!body) return null;
+  const { request } = body;
+  const config = asObject(request.generationConfig) ?? asObject(request.generation_config);
+  const thinking = asObject(config?.thinkingConfig) ?? asObject(config?.thinking_config);
+  return requestFacts(body, reuse, {
+    model: modelInPath(endpoint),
+    stream: /:streamGenerateContent$/.test(endpoint),
+    user: null,
+    maxOutputTokens: firstCount(config?.maxOutputTokens, config?.max_output_tokens),
+    reasoningEffort: asString(thinking?.thinkingLevel) ?? asString(thinking?.thinking_level),
   });
 }
 
@@ -30,7 +32,7 @@ export function readPrompt(body: Uint8Array): PromptText {
   return {
     texts: [
       ...contents.flatMap((content) => contentTexts(asObject(content))),
-      ...asArray(request?.tools).map((tool) => JSON.stringify(tool)),
+      ...asArray(request?.tools).map((tool) => jsonText(tool)),
     ],
     overhead: 0,
   };
@@ -42,6 +44,6 @@ export function contentTexts(content: JsonObject | null): string[] {
     const part = asObject(each);
     const call = part?.functionCall ?? part?.functionResponse;
     const code = asObject(part?.executableCode)?.code ?? asObject(part?.codeExecutionResult)?.output;
-    return present(part?.text, code, call === undefined ? null : JSON.stringify(call));
+    return present(part?.text, code, call === undefined ? null : jsonText(call));
   });
 }

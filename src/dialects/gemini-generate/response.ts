@@ -13,10 +13,16 @@ export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
   return { ...facts, complete: status === 200 && facts.complete };
 }
 
+/** All others are filters, or failures of the model. */
+export function isGoodEnd(reason: string | null): boolean {
+  return reason === 'STOP' || reason === 'MAX_TOKENS';
+}
+
 /** What a GenerateContentResponse tells, whole or as one chunk of a stream. */
 export function generationFacts(reply: JsonObject): ReplyFacts {
   const candidates = asArray(reply.candidates).map(asObject);
-  const finishReason = asString(candidates[0]?.finishReason);
+  const reasons = candidates.map((candidate) => asString(candidate?.finishReason));
+  const finishReason = reasons.includes('MAX_TOKENS') ? 'MAX_TOKENS' : (reasons[0] ?? null);
   const metadata = asObject(reply.usageMetadata);
   const traffic = asString(metadata?.trafficType);
   const error = asObject(reply.error);
@@ -29,7 +35,7 @@ export function generationFacts(reply: JsonObject): ReplyFacts {
     serviceTier: asString(metadata?.serviceTier)?.toLowerCase() ?? null,
     terms: traffic === null ? {} : { traffic_type: traffic.toLowerCase() },
     error: error ? (asString(error.status) ?? 'error') : null,
-    complete: error === null && (finishReason === 'STOP' || finishReason === 'MAX_TOKENS'),
+    complete: error === null && reasons.length > 0 && reasons.every((reason) => isGoodEnd(reason)),
     text: wholeText(candidates.flatMap((candidate) => contentTexts(asObject(candidate?.content)))),
   };
 }

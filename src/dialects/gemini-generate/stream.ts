@@ -1,9 +1,9 @@
 import { isEventStream, noFacts, type ReplyHead, type StreamObserver } from '../dialect.ts';
-import type { JsonObject } from '../json.ts';
+import { asArray, asCount, asObject, asString, type JsonObject } from '../json.ts';
 import { JsonArrayParser } from '../json-array.ts';
 import { observeEvents, parseObject } from '../stream.ts';
 import { BoundedText } from '../text.ts';
-import { generationFacts } from './response.ts';
+import { generationFacts, isGoodEnd } from './response.ts';
 
 /** Server-sent events with `alt=sse`, else a JSON array that grows. */
 export function observeStream(head: ReplyHead, endpoint: string): StreamObserver | null {
@@ -25,10 +25,15 @@ export function observeStream(head: ReplyHead, endpoint: string): StreamObserver
 /** Each chunk has the usage so far; the last one counts whole, since earlier ones are of inner turns. */
 function chunkReader() {
   const text = new BoundedText();
+  const reasons = new Map<number, string | null>();
   let facts = noFacts;
   return {
     read(chunk: JsonObject): void {
       const now = generationFacts(chunk);
+      for (const candidate of asArray(chunk.candidates).map(asObject)) {
+        const index = asCount(candidate?.index) ?? 0;
+        reasons.set(index, asString(candidate?.finishReason) ?? reasons.get(index) ?? null);
+      }
       text.add(...now.text.texts);
       facts = {
         ...now,
@@ -39,9 +44,12 @@ function chunkReader() {
         serviceTier: now.serviceTier ?? facts.serviceTier,
         terms: { ...facts.terms, ...now.terms },
         error: facts.error ?? now.error,
-        complete: (facts.complete || now.complete) && now.error === null,
       };
     },
-    facts: () => ({ ...facts, text: text.seen() }),
+    facts: () => ({
+      ...facts,
+      complete: facts.error === null && reasons.size > 0 && [...reasons.values()].every(isGoodEnd),
+      text: text.seen(),
+    }),
   };
 }

@@ -1,8 +1,12 @@
-import type { PromptText } from '../dialect.ts';
-import { asArray, asObject, parseJson } from '../json.ts';
+import type { PromptText, RequestFacts } from '../dialect.ts';
+import { asArray, asObject, jsonText, parseJson } from '../json.ts';
+import { readCompletionRequest } from '../openai/request.ts';
 import { present } from '../text.ts';
+import { reuse } from './reuse.ts';
 
-export { readCompletionRequest as readRequest } from '../openai/request.ts';
+export function readRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
+  return readCompletionRequest(body, endpoint, reuse);
+}
 
 /**
  * Text of the messages (string and part forms), names and tool calls, and the tools that are offered.
@@ -24,6 +28,6 @@ export function readPrompt(body: Uint8Array): PromptText {
       texts.push(...present(called?.name, called?.arguments));
     }
   }
-  for (const tool of asArray(request?.tools)) texts.push(JSON.stringify(tool));
+  for (const tool of asArray(request?.tools)) texts.push(jsonText(tool));
   return { texts, overhead };
 }

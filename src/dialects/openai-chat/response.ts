@@ -13,24 +13,39 @@ export function readReply(body: Uint8Array, { status }: ReplyHead): ReplyFacts {
     ...noFacts,
     model: asString(reply.model),
     responseId: asString(reply.id),
-    finishReason: finishReasons.find((reason) => reason !== null) ?? null,
+    finishReason: finishReasonOf(finishReasons),
     usage: readUsage(reply.usage),
     serviceTier: asString(reply.service_tier),
     reportedUsd: readReportedCost(reply.usage),
     error,
-    complete: status === 200 && error === null && isComplete(finishReasons),
+    complete:
+      status === 200 &&
+      error === null &&
+      isComplete(finishReasons) &&
+      !choices.some((choice) => refuses(choice)),
     text: wholeText(
       choices.flatMap((choice) => [...messageTexts(asObject(choice?.message)), ...present(choice?.text)]),
     ),
   };
 }
 
+/** The first that is told; that a choice was cut short before all others. */
+export function finishReasonOf(reasons: (string | null)[]): string | null {
+  return reasons.includes('length') ? 'length' : (reasons.find((reason) => reason !== null) ?? null);
+}
+
+/** `eos` is Together's stop. Filters, failures and overload have names of their own with each provider. */
+const goodEnds = new Set(['stop', 'length', 'tool_calls', 'function_call', 'eos']);
+
 /** All choices came to a good end: not filtered, not broken off. */
 export function isComplete(finishReasons: (string | null)[]): boolean {
-  return (
-    finishReasons.length > 0 &&
-    finishReasons.every((reason) => reason !== null && reason !== 'content_filter' && reason !== 'error')
-  );
+  return finishReasons.length > 0 && finishReasons.every((reason) => goodEnds.has(reason ?? ''));
+}
+
+/** A refusal, or an error in the place of a choice (OpenRouter); of a choice, or of one chunk of it. */
+export function refuses(choice: JsonObject | null): boolean {
+  const said = asObject(choice?.message) ?? asObject(choice?.delta);
+  return present(said?.refusal).length > 0 || (choice?.error ?? null) !== null;
 }
 
 /** What a message or a delta says: content, refusal, reasoning, tool calls. */

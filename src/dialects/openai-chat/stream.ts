@@ -3,7 +3,7 @@ import { asArray, asCount, asObject, asString } from '../json.ts';
 import { errorType, readReportedCost, readUsage } from '../openai/usage.ts';
 import { observeEvents } from '../stream.ts';
 import { BoundedText } from '../text.ts';
-import { isComplete, messageTexts } from './response.ts';
+import { finishReasonOf, isComplete, messageTexts, refuses } from './response.ts';
 
 export function observeStream(head: ReplyHead): StreamObserver | null {
   if (!isEventStream(head)) return null;
@@ -11,6 +11,7 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
   const text = new BoundedText();
   let facts = noFacts;
   let done = false;
+  let refused = false;
 
   return observeEvents({
     read(chunk, type) {
@@ -31,6 +32,7 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
         if (!choice) continue;
         const index = asCount(choice.index) ?? 0;
         finishReasons.set(index, asString(choice.finish_reason) ?? finishReasons.get(index) ?? null);
+        refused ||= refuses(choice);
         text.add(...messageTexts(asObject(choice.delta)), choice.text);
       }
     },
@@ -42,8 +44,8 @@ export function observeStream(head: ReplyHead): StreamObserver | null {
       const reasons = [...finishReasons.values()];
       return {
         ...facts,
-        finishReason: reasons.find((reason) => reason !== null) ?? null,
-        complete: facts.error === null && done && isComplete(reasons),
+        finishReason: finishReasonOf(reasons),
+        complete: facts.error === null && done && !refused && isComplete(reasons),
         text: text.seen(),
       };
     },

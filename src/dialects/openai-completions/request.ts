@@ -1,8 +1,12 @@
-import type { PromptText } from '../dialect.ts';
+import type { PromptText, RequestFacts } from '../dialect.ts';
 import { asArray, asObject, parseJson } from '../json.ts';
+import { readCompletionRequest } from '../openai/request.ts';
 import { present } from '../text.ts';
+import { reuse } from './reuse.ts';
 
-export { readCompletionRequest as readRequest } from '../openai/request.ts';
+export function readRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
+  return readCompletionRequest(body, endpoint, reuse);
+}
 
 /** A prompt may be a text, texts, or tokens, which are counted as they are. */
 export function readPrompt(body: Uint8Array): PromptText {

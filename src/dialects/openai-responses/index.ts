@@ -1,6 +1,8 @@
 import type { Dialect } from '../dialect.ts';
+import { replay } from './replay.ts';
 import { readPrompt, readRequest } from './request.ts';
 import { readReply } from './response.ts';
+import { reuse } from './reuse.ts';
 import { observeStream } from './stream.ts';
 
 /** OpenAI's Responses. */
@@ -8,10 +10,12 @@ export const openaiResponses: Dialect = {
   name: 'openai-responses',
   operation: 'chat',
   errors: 'openai',
+  reuse,
   readRequest,
   readPrompt,
   readReply,
   observeStream,
+  replay,
 };
 
 /** A conversation made shorter: the same forms, never streamed. */

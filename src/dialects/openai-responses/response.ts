@@ -27,11 +27,19 @@ export function responseFacts(response: JsonObject): ReplyFacts {
     reportedUsd: readReportedCost(response.usage),
     error,
     pending: state === 'queued' || state === 'in_progress',
-    complete: error === null && (state === 'completed' || response.object === 'response.compaction'),
+    complete: error === null && isComplete(response, output),
     text: wholeText(
       output.filter((item) => item?.role !== 'user').flatMap((item) => itemTexts({ ...item, role: null })),
     ),
   };
+}
+
+/** A good end, or one at the limit that the request may have set; a refusal is none. */
+function isComplete(response: JsonObject, output: (JsonObject | null)[]): boolean {
+  if (output.some((item) => asArray(item?.content).some((part) => asObject(part)?.type === 'refusal')))
+    return false;
+  const cut = response.status === 'incomplete' && finishReason(response, output) === 'length';
+  return cut || response.status === 'completed' || response.object === 'response.compaction';
 }
 
 /** In the words of chat: `stop`, `length`, `tool_calls`, `content_filter`. */

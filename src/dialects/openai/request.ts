@@ -1,17 +1,27 @@
 import { createHash } from 'node:crypto';
+import { canonicalForm } from '../canonical.ts';
 import type { RequestFacts } from '../dialect.ts';
-import { asObject, asString, canonicalJson, firstCount, type JsonObject, parseJson } from '../json.ts';
+import { asObject, asString, firstCount, type JsonObject, readJson } from '../json.ts';
+import type { Reuse } from '../reuse.ts';
 
-/** Reads a body that is a JSON object; null: it is none. */
-export function readBody<T>(body: Uint8Array, read: (request: JsonObject) => T): T | null {
-  const request = asObject(parseJson(body));
-  return request && read(request);
+/** A body that is a JSON object. */
+export interface Body {
+  request: JsonObject;
+  text: string;
+}
+
+/** null: the body is no JSON object. */
+export function readBody(bytes: Uint8Array): Body | null {
+  const json = readJson(bytes);
+  const request = asObject(json?.value);
+  return json && request && { request, text: json.text };
 }
 
 /** What requests of every family have in common. */
 export function requestFacts(
-  request: JsonObject,
-  own: Partial<Omit<RequestFacts, 'hash' | 'textChars'>>,
+  { request, text }: Body,
+  reuse: Reuse,
+  own: Partial<Omit<RequestFacts, 'hash' | 'textChars' | 'repeatable' | 'deterministic' | 'labels'>>,
 ): RequestFacts {
   return {
     model: asString(request.model),
@@ -19,12 +29,26 @@ export function requestFacts(
     user: asString(request.user),
     maxOutputTokens: null,
     reasoningEffort: null,
-    repeatable: true,
     hidesUsage: false,
     ...own,
     textChars: textChars(request),
-    hash: createHash('sha256').update(canonicalJson(request)).digest('hex'),
+    hash: createHash('sha256').update(canonicalForm(text, reuse.uncounted)).digest('hex'),
+    repeatable: !reuse.never.some(({ holds }) => holds(request)),
+    deterministic: reuse.deterministic(request),
+    labels: labelsOf(request, reuse.echoed ?? {}),
   };
+}
+
+/** Labels are texts, or flat lists of texts by name: a provider refuses others. */
+function labelsOf(request: JsonObject, echoed: Readonly<Record<string, unknown>>): JsonObject {
+  const labels = Object.entries(echoed).map(([name, absent]) => {
+    const value = request[name];
+    const isLabel =
+      typeof value === 'string' ||
+      Object.values(asObject(value) ?? [null]).every((each) => typeof each === 'string');
+    return [name, isLabel ? value : absent];
+  });
+  return Object.fromEntries(labels);
 }
 
 /** Azure names the deployment in the path: `/openai/deployments/NAME/chat/completions`. */
@@ -34,25 +58,36 @@ export function modelOf(request: JsonObject, endpoint: string): string | null {
 }
 
 /** Of a chat or legacy completion. */
-export function readCompletionRequest(body: Uint8Array, endpoint: string): RequestFacts | null {
-  return readBody(body, (request) =>
-    requestFacts(request, {
-      model: modelOf(request, endpoint),
-      maxOutputTokens: firstCount(request.max_completion_tokens, request.max_tokens),
-      reasoningEffort: asString(request.reasoning_effort) ?? asString(asObject(request.reasoning)?.effort),
-      hidesUsage: request.stream === true && asObject(request.stream_options)?.include_usage !== true,
-    }),
-  );
+export function readCompletionRequest(
+  bytes: Uint8Array,
+  endpoint: string,
+  reuse: Reuse,
+): RequestFacts | null {
+  const body = readBody(bytes);
+  if (!body) return null;
+  const { request } = body;
+  return requestFacts(body, reuse, {
+    model: modelOf(request, endpoint),
+    maxOutputTokens: firstCount(request.max_completion_tokens, request.max_tokens),
+    reasoningEffort: asString(request.reasoning_effort) ?? asString(asObject(request.reasoning)?.effort),
+    hidesUsage: request.stream === true && asObject(request.stream_options)?.include_usage !== true,
+  });
 }
 
 /** Longer texts without a space at their beginning are data: base64 of an image, a file, a sound. */
 const maxWordChars = 1_000;
 
 function textChars(value: unknown): number {
-  if (typeof value === 'string') {
-    const isData = value.length > maxWordChars && !/\s/.test(value.slice(0, maxWordChars));
-    return isData ? 0 : value.length;
+  const left = [value];
+  let chars = 0;
+  while (left.length > 0) {
+    const each = left.pop();
+    if (typeof each === 'string') {
+      const isData = each.length > maxWordChars && !/\s/.test(each.slice(0, maxWordChars));
+      if (!isData) chars += each.length;
+    } else if (typeof each === 'object' && each !== null) {
+      for (const inner of Object.values(each)) left.push(inner);
+    }
   }
-  if (typeof value !== 'object' || value === null) return 0;
-  return Object.values(value).reduce<number>((sum, each) => sum + textChars(each), 0);
+  return chars;
 }
