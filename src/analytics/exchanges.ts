@@ -9,6 +9,7 @@ export interface ExchangeRow {
   organization: string;
   user: string | null;
   workload: string | null;
+  pod: string | null;
   provider: string;
   operation: string;
   requested_model: string | null;
@@ -36,7 +37,7 @@ export interface ExchangeRow {
 }
 
 const money = (name: string) => `trim_scale(${name})::text AS ${name}`;
-const columns = `id, started_at, organization, end_user AS "user", workload, provider, operation,
+const columns = `id, started_at, organization, end_user AS "user", workload, pod, provider, operation,
   requested_model, model, outcome, status, error_code, cache, usage_source, input_tokens, output_tokens,
   cache_read_tokens, cache_write_tokens, reasoning_tokens, ${money('cost_usd')}, ${money('list_usd')},
   ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, duration_ms, first_chunk_ms, attempts`;

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { DataPaths } from './paths.ts';
 import type { Config } from './schema.ts';
@@ -14,6 +14,8 @@ export interface Keyring {
   seal(secret: Buffer, context: string): Buffer;
   /** null: sealed with a key that is not here, in another place, or changed since. */
   open(sealed: Buffer, context: string): Buffer | null;
+  /** 32 bytes for another purpose: the same while the first key stays. */
+  derive(purpose: string): Buffer;
 }
 
 /** Keys by their id (1 to 32 bytes of text); the first one seals. */
@@ -46,6 +48,7 @@ export function createKeyring(keys: SealKeys): Keyring {
         return null;
       }
     },
+    derive: (purpose) => createHmac('sha256', current.key).update(`derive:${purpose}`).digest(),
   };
 }
 
@@ -64,9 +67,17 @@ export function sealKeysOf(
 function readSealKeys(file: string): SealKeys {
   if (!existsSync(file)) {
     const made = [{ id: `k${Date.now().toString(36)}`, key: randomBytes(32).toString('base64') }];
-    writeFileSync(`${file}.new`, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
-    chmodSync(`${file}.new`, 0o600);
-    renameSync(`${file}.new`, file);
+    const temporary = `${file}.${process.pid}`;
+    writeFileSync(temporary, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+    chmodSync(temporary, 0o600);
+    // Of processes that start together the first one's is everybody's.
+    try {
+      linkSync(temporary, file);
+    } catch (error) {
+      if (!existsSync(file)) throw error;
+    } finally {
+      rmSync(temporary);
+    }
   }
   const keys = keysFile.safeParse(JSON.parse(readFileSync(file, 'utf8')));
   if (!keys.success)

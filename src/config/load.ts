@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
 import { ConfigError, type Problem } from './errors.ts';
 import { type Path, valueAt } from './introspect.ts';
+import type { DeclaredOrganization } from './organizations.ts';
 import { report } from './report.ts';
 import { type Address, builtinProviders, type Config, configSchema } from './schema.ts';
 import { type Environment, interpolate } from './text.ts';
@@ -14,6 +15,7 @@ export interface Loaded {
   file: string | null;
   /** What `defaults` was given, in the words of weir.yaml. */
   defaults: unknown;
+  organizations: DeclaredOrganization[];
   /** Whether the file or the environment set this path (`listen.egress`). */
   given(path: string): boolean;
 }
@@ -55,7 +57,12 @@ export function loadConfig(options: { file?: string | undefined; env: Environmen
   const given = (path: string) => fromEnv.has(path) || (valueAt(document, path.split('.')) ?? null) !== null;
   if (data) crossCheck(data, given, fail);
   if (problems.length > 0 || !data) throw new ConfigError(problems);
-  return { config: data, file, defaults: valueAt(input, ['defaults']) ?? {}, given };
+  const organizations = data.organizations.map((each, index) => ({
+    ...each,
+    // As it was written: what it leaves open, `defaults` decides.
+    policy: valueAt(input, ['organizations', index, 'policy']) ?? {},
+  }));
+  return { config: data, file, defaults: valueAt(input, ['defaults']) ?? {}, organizations, given };
 }
 
 /** What is wrong only together with something else. */

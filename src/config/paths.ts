@@ -11,6 +11,8 @@ export interface DataPaths {
   keys: string;
   /** What secrets are sealed with, unless the config brings it. */
   sealKeys: string;
+  /** What processors knew last of callers and policies, sealed. */
+  identity: string;
   bootstrap: string;
   roots: string;
   postgres: string;
@@ -35,6 +37,7 @@ export function dataPaths(data: string, cwd: string): DataPaths {
     root,
     keys: join(root, 'keys.json'),
     sealKeys: join(root, 'seal.json'),
+    identity: join(root, 'identity.sealed'),
     bootstrap: join(root, 'envoy.json'),
     roots: join(root, 'roots.pem'),
     postgres: join(root, 'postgres'),

@@ -32,11 +32,20 @@ const tooMany = {
   bedrock: 'ThrottlingException',
 };
 
+const forbidden = {
+  openai: 'invalid_request_error',
+  anthropic: 'permission_error',
+  gemini: 'PERMISSION_DENIED',
+};
+
 /** Every refusal of weir's on the data plane, by its stable code (`x-weir-error`). */
 const codes = {
   invalid_json: { status: 400, ...invalid },
   invalid_api_key: { status: 401, ...unauthenticated },
   provider_key_missing: { status: 401, ...unauthenticated },
+  workload_unknown: { status: 401, ...unauthenticated },
+  provider_not_allowed: { status: 403, ...forbidden },
+  model_not_allowed: { status: 403, ...forbidden },
   unknown_path: {
     status: 404,
     openai: 'invalid_request_error',

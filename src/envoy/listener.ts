@@ -85,7 +85,12 @@ export function egressListener(inputs: EnvoyInputs): Json {
                 extension(
                   'envoy.http.early_header_mutation.header_mutation',
                   'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-                  { mutations: [{ remove_on_match: { key_matcher: { prefix: 'x-weir-internal-' } } }] },
+                  {
+                    // From outside they would be believed: retries, time-outs and hosts are weir's to choose.
+                    mutations: ['x-weir-internal-', 'x-envoy-'].map((prefix) => ({
+                      remove_on_match: { key_matcher: { prefix } },
+                    })),
+                  },
                 ),
               ],
               upgrade_configs: [

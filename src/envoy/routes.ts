@@ -44,17 +44,28 @@ export function routeConfiguration({ providers }: EnvoyInputs): Json {
   };
 }
 
+/** `weir_` in base64, by where it begins in a group of three bytes (RFC 4648, and its form for URLs). */
+const inBase64 = 'd2Vpcl[-_89+/]|[HXn3]dlaXJf|[BFJNRVZdhlptx159]3ZWlyX[-_w-z0-9+/]';
+const weirKey = '(?i:weir_)';
+/** Where a key begins: not within another word. */
+const apart = '(?:.*[^A-Za-z0-9_-])?';
+/** Each character of a query may be written as its code. */
+const written = (text: string) =>
+  [...text].map((each) => `(?i:${each}|%${each.charCodeAt(0).toString(16)})`).join('');
+
+/** All places where `findCredential` finds weir keys (src/identity/credentials.ts). */
 function guards(): Json[] {
-  const weirKey = (name: string, regex: string) => ({ name, string_match: { safe_regex: { regex } } });
-  const matches: { [key: string]: Json }[] = [
-    { headers: [weirKey('authorization', '(?i)^(bearer\\s+)?weir_.*')] },
-    ...['x-api-key', 'api-key', 'x-goog-api-key'].map((name) => ({
-      headers: [weirKey(name, '(?i)^\\s*weir_.*')],
-    })),
-    { query_parameters: [{ name: 'key', string_match: { prefix: 'weir_' } }] },
+  const header = (name: string, regex: string) => ({ name, string_match: { safe_regex: { regex } } });
+  const matches: Json[] = [
+    header('authorization', `${apart}${weirKey}.*`),
+    header('authorization', `(?i:\\s*basic\\s).*(?:${inBase64}).*`),
+    ...['x-api-key', 'api-key', 'x-goog-api-key'].map((name) => header(name, `${apart}${weirKey}.*`)),
+    header('sec-websocket-protocol', `.*(?i:openai-insecure-api-key\\.)${apart}${weirKey}.*`),
+    { name: 'x-weir-key', present_match: true },
+    header(':path', `.*[?&]${written('key')}=(?:.*(?:[^A-Za-z0-9_-]|%[0-9a-fA-F]{2}))?${written('weir_')}.*`),
   ];
   return matches.map((match) => ({
-    match: { prefix: '/', ...match },
+    match: { prefix: '/', headers: [match] },
     direct_response: {
       status: 503,
       body: { inline_string: 'weir is not able to look at this call now; try again' },

@@ -4,8 +4,9 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { findDialect } from '../dialects/registry.ts';
 import { familyPaths, findTarget, type Target } from '../dialects/target.ts';
-import { type Credential, findCredential, withoutWeirKey } from '../identity/credentials.ts';
-import type { Caller } from '../identity/identity.ts';
+import { findCredential, withoutKeys } from '../identity/credentials.ts';
+import type { Access, Caller } from '../identity/identity.ts';
+import { identify } from './caller.ts';
 import type { HeaderEdit, RequestHead } from './messages.ts';
 import { upstreamEdit } from './outgoing.ts';
 import type { Services } from './services.ts';
@@ -17,6 +18,7 @@ export interface Arrival {
   /** null: the call passes untouched. */
   dialect: Dialect | null;
   caller: Caller;
+  access: Access;
   policy: Policy;
   /** The application's own credential, which passes through; null when weir puts one in or there is none. */
   ownCredential: string | null;
@@ -43,28 +45,26 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
   const { api } = provider;
 
   const found = findCredential(head.headers, head.path);
-  const caller = callerOf(found, identity);
-  if (!caller) {
-    return refused(
-      api,
-      'invalid_api_key',
-      'Incorrect weir API key provided. Ask your platform team for a call key (weir_sk_…).',
-    );
-  }
-  const putIn = found.kind === 'weir' && !found.keepsOwn;
-  if (putIn && provider.api_key === '') {
+  const who = identify(found, head.workload ?? null, identity);
+  if (who.kind === 'refused') return { kind: 'refused', api, refusal: who.refusal };
+  const { caller } = who;
+  const access = identity.access(caller);
+  const own = found.kind === 'none' ? null : found.kind === 'own' ? found.value : found.keepsOwn;
+  const isPutIn = own === null && found.kind !== 'none';
+  const key = isPutIn ? access.providerKey(target.provider) : null;
+  if (isPutIn && key === null) {
     return refused(
       api,
       'provider_key_missing',
       `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, or send the provider's own key.`,
     );
   }
+  const putIn = key === null ? null : { ...provider, api_key: key };
 
   const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
   // Without a body there is nothing to read, but for a later read of an answer.
   const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
-  const own = found.kind === 'weir' ? found.keepsOwn : found.kind === 'own' ? found.value : null;
-  const outgoing = { ...target, path: withoutWeirKey(target.path) };
+  const outgoing = { ...target, path: withoutKeys(target.path, putIn ? 'all' : 'weir') };
   return {
     kind: 'arrived',
     arrival: {
@@ -72,13 +72,14 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
       provider,
       dialect: dialect ?? null,
       caller,
+      access,
       policy: identity.policy(caller.organization),
       ownCredential: own,
-      credential: putIn ? provider.api_key : own,
+      credential: key ?? own,
       edit: upstreamEdit({
         head,
         target: outgoing,
-        putIn: putIn ? provider : null,
+        putIn,
         inspected: dialect !== undefined && !dialect.untouchable,
       }),
     },
@@ -87,8 +88,4 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
 
 function refused(api: Api, code: Refusal['code'], message: string): Arrived {
   return { kind: 'refused', api, refusal: { code, message } };
-}
-
-function callerOf(found: Credential, identity: Services['identity']): Caller | null {
-  return found.kind === 'weir' ? identity.byKey(found.key) : identity.anonymous;
 }

@@ -27,9 +27,9 @@ export function draftRecord(call: {
     organization: arrival.caller.organization,
     apiKey: arrival.caller.apiKey,
     user: head.headers.get('x-weir-user') ?? null,
-    workload: workloadName(arrival.caller.workload),
     processor,
-    tags: readTags(head.headers.get('x-weir-tags')),
+    ...workloadFields(arrival.caller.workload),
+    tags: tagsOf(arrival, head),
     provider: arrival.target.provider,
     serverAddress: new URL(arrival.provider.base_url).hostname,
     dialect: arrival.dialect?.name ?? null,
@@ -74,9 +74,16 @@ export function draftRecord(call: {
   };
 }
 
-/** `cluster/namespace/service-account`: its pods are one. */
-function workloadName(workload: Workload | null): string | null {
-  return workload && [workload.cluster, workload.namespace, workload.serviceAccount].join('/');
+function workloadFields(workload: Workload | null): Pick<UsageRecord, 'workload' | 'pod' | 'podUid'> {
+  if (!workload) return { workload: null, pod: null, podUid: null };
+  const { cluster, namespace, serviceAccount, pod, podUid } = workload;
+  return { workload: `${cluster}/${namespace}/${serviceAccount}`, pod, podUid };
+}
+
+/** The caller's, and over them those of the call where it may have some. */
+function tagsOf({ caller, access }: Arrival, { headers }: RequestHead): Record<string, string> {
+  const own = access.mayTag ? headers.get('x-weir-tags') : undefined;
+  return own === undefined ? caller.tags : { ...caller.tags, ...readTags(own) };
 }
 
 /** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */

@@ -5,6 +5,7 @@ import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
+import { modelRefusal, providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { hitAnswer, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
@@ -88,7 +89,13 @@ export class Exchange {
       fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
       processor: this.#services.limits.process,
     });
-    if (arrival.dialect && !arrival.dialect.later) return { kind: 'read' };
+    const isRead = arrival.dialect !== null && !arrival.dialect.later;
+    const { method, operation } = this.#record;
+    const forbidden =
+      providerRefusal(arrival.access, arrival.target.provider) ??
+      (isRead ? null : unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade }));
+    if (forbidden) return this.#refuse(arrival, forbidden);
+    if (isRead) return { kind: 'read' };
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
     return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
@@ -107,6 +114,11 @@ export class Exchange {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
+    }
+    const forbidden = modelRefusal(arrival, facts.model);
+    if (forbidden) {
+      this.#note({ requestedModel: facts.model });
+      return this.#refuse(arrival, forbidden);
     }
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };

@@ -1,3 +1,5 @@
+import type { Workload } from '../identity/identity.ts';
+
 /** Header names in lower case; repeated headers joined by a comma. */
 export type Headers = ReadonlyMap<string, string>;
 
@@ -11,6 +13,8 @@ export interface RequestHead {
   ip: string;
   /** There is no body. */
   ended: boolean;
+  /** Where it comes from, as a token has proved; absent: it brought none. */
+  workload?: Workload | null;
 }
 
 export interface ResponseHead {

@@ -1,7 +1,7 @@
 import type { ProviderConfig } from '../config/schema.ts';
 import type { Target } from '../dialects/target.ts';
 import { names } from '../envoy/inputs.ts';
-import { credentialHeaders } from '../identity/credentials.ts';
+import { withoutKeyHeaders } from '../identity/credentials.ts';
 import type { HeaderEdit, RequestHead } from './messages.ts';
 
 /** Where each family of SDKs puts its key. */
@@ -37,12 +37,14 @@ export function asksUsage({ ask_usage, base_url }: ProviderConfig): boolean {
 export function upstreamEdit(call: {
   head: RequestHead;
   target: Target;
-  /** The provider whose key replaces the caller's; null: what the caller sent passes. */
+  /** The provider, with the key that replaces the caller's; null: what the caller sent passes. */
   putIn: ProviderConfig | null;
   inspected: boolean;
 }): HeaderEdit {
   const { head, target, putIn, inspected } = call;
+  const keys = withoutKeyHeaders(head.headers, putIn ? 'all' : 'weir');
   const set: Record<string, string> = {
+    ...keys.set,
     ':path': target.path,
     [names.clusterHeader]: names.providerCluster(target.provider),
     ...(putIn && keyHeader(putIn)),
@@ -51,8 +53,7 @@ export function upstreamEdit(call: {
     (name) =>
       name.startsWith('x-weir-') ||
       // A compressed reply cannot be read.
-      (inspected && name === 'accept-encoding') ||
-      (putIn && credentialHeaders.some((each) => each === name)),
+      (inspected && name === 'accept-encoding'),
   );
-  return { set, remove: remove.filter((name) => !(name in set)) };
+  return { set, remove: [...remove, ...keys.remove].filter((name) => !(name in set)) };
 }

@@ -1,9 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { SecureServerOptions } from 'node:http2';
-import type { Logger } from 'pino';
-import type { StartExchange } from '../exchange/exchange.ts';
 import { loadService, type ProcessStream, Server, ServerCredentials } from './protocol.ts';
-import { serve } from './session.ts';
+import { type Served, serve } from './session.ts';
 
 /**
  * Envoy ends each side stream by a reset. Node takes more than 1,000 of those, and then 33 a second,
@@ -24,12 +22,11 @@ function allowResets(server: InstanceType<typeof Server>): void {
 const noLimit = 2 ** 31 - 1;
 
 /** The external processor on a Unix socket. */
-export function createExtProcServer(options: { socket: string; start: StartExchange; log: Logger }) {
-  const { socket, start, log } = options;
+export function createExtProcServer({ socket, ...served }: Served & { socket: string }) {
   // Bodies come whole: Envoy's own limit is the limit.
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
   allowResets(server);
-  server.addService(loadService(), { Process: (stream: ProcessStream) => serve(stream, start, log) });
+  server.addService(loadService(), { Process: (stream: ProcessStream) => serve(stream, served) });
 
   return {
     /** Rejects when the socket cannot be made. */

@@ -1,8 +1,17 @@
 import type { Logger } from 'pino';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
 import type { Headers, RequestHead, ResponseHead } from '../exchange/messages.ts';
+import type { ReadWorkload } from '../identity/workloads.ts';
 import type { HttpHeaders, ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
 import { forward, immediate, mark, responseBody, responseHead, withoutBody } from './replies.ts';
+
+/** What a side stream needs. */
+export interface Served {
+  start: StartExchange;
+  log: Logger;
+  /** null: tokens of workloads are not read. */
+  workloads: ReadWorkload | null;
+}
 
 const attributesKey = 'envoy.filters.http.ext_proc';
 
@@ -11,7 +20,9 @@ const attributesKey = 'envoy.filters.http.ext_proc';
  * decides into replies, in order. A fault of weir's own lets the call go on as it came: the guard
  * routes stop it if it carries a weir key.
  */
-export function serve(stream: ProcessStream, start: StartExchange, log: Logger): void {
+export function serve(stream: ProcessStream, { start, log, workloads }: Served): void {
+  // Verified while the first message is read, and known already for all streams of a token but the first.
+  const workload = workloads && readToken(stream, workloads);
   let exchange: Exchange | undefined;
   let tail = Promise.resolve();
   let over = false;
@@ -32,7 +43,7 @@ export function serve(stream: ProcessStream, start: StartExchange, log: Logger):
     tail = tail
       .then(async () => {
         if (message.request === 'request_headers')
-          exchange = start(requestHead(message.request_headers, message));
+          exchange = start({ ...requestHead(message.request_headers, message), workload: await workload });
         if (exchange) reply(await handle(exchange, message));
       })
       .catch((error: unknown) => {
@@ -49,6 +60,13 @@ export function serve(stream: ProcessStream, start: StartExchange, log: Logger):
   });
   stream.on('cancelled', finish);
   stream.on('error', finish);
+}
+
+/** The sidecar's Envoy shows the token of its pod in the metadata of the stream. */
+function readToken(stream: ProcessStream, workloads: ReadWorkload): ReturnType<ReadWorkload> {
+  const [header] = stream.metadata.get('authorization');
+  const [, token] = /^bearer\s+(\S+)$/i.exec(String(header ?? '')) ?? [];
+  return token === undefined ? null : workloads(token);
 }
 
 async function handle(exchange: Exchange, message: ProcessingRequest): Promise<ProcessingResponse> {

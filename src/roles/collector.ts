@@ -3,10 +3,12 @@ import { createDeliverer } from '../alerts/deliver.ts';
 import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
 import { createCollector } from '../collector/collector.ts';
+import type { Settings } from '../config/env.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
-import { createPool } from '../db/pool.ts';
+import { createPool, type Pool } from '../db/pool.ts';
 import { resources } from '../envoy/resources.ts';
 import { createXdsServer } from '../envoy/server.ts';
+import { declareOrganizations } from '../identity/declare.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { readHashKey } from '../identity/store.ts';
 import { connectRedis } from '../redis/connection.ts';
@@ -55,6 +57,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
 
+  await declare(pool, settings);
   await records.start();
   await api.start(config.listen.api);
   await xds.start();
@@ -70,3 +73,12 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     },
   };
 };
+
+async function declare(pool: Pool, { organizations }: Settings): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await declareOrganizations(client, organizations);
+  } finally {
+    client.release();
+  }
+}

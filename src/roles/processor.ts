@@ -2,15 +2,16 @@ import { mkdirSync } from 'node:fs';
 import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
+import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createExtProcServer } from '../extproc/server.ts';
+import { createIdentity } from '../identity/create.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
-import { createIdentity } from '../identity/snapshot.ts';
-import { readHashKey } from '../identity/store.ts';
-import { createSpendingLedger } from '../limits/budgets/ledger.ts';
+import { createWorkloads } from '../identity/workloads.ts';
+import { createSpendingLedger, noSpendingLedger } from '../limits/budgets/ledger.ts';
 import { createLimits } from '../limits/create.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { createCounter } from '../usage/count/counter.ts';
@@ -30,12 +31,24 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const { config, paths } = settings;
   const index = Number(options.index ?? 0);
   const log = parent.child({ role: 'processor', index });
-  const pool = createPool(config.postgres.url, { log, max: 2 });
+  // Only weir up runs the embedded one, and then gives its URL.
+  const url = config.postgres.url === 'embedded' ? null : config.postgres.url;
+  const pool = url === null ? null : createPool(url, { log, max: 2 });
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const now = () => performance.timeOrigin + performance.now();
-  const identity = createIdentity({ pool, policy: config.defaults, log, now });
+  mkdirSync(paths.root, { recursive: true });
+  const identity = createIdentity({
+    url,
+    defaults: config.defaults,
+    providers: config.providers,
+    organizations: settings.organizations,
+    keyring: createKeyring(sealKeysOf(config, paths)),
+    file: paths.identity,
+    log,
+    now,
+  });
   await identity.start();
-  const fingerprint = createFingerprint(await readHashKey(pool));
+  const fingerprint = createFingerprint(identity.hashKey());
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const reader = createReader();
   const counter = createCounter();
@@ -54,7 +67,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   await ledger.start();
   const limits = createLimits({
     redis,
-    ledger: createSpendingLedger(pool),
+    ledger: pool ? createSpendingLedger(pool) : noSpendingLedger,
     processes: config.processor.workers,
     now,
     log,
@@ -75,7 +88,12 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     log,
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-  const server = createExtProcServer({ socket: paths.sockets.processor(index), start: exchanges.start, log });
+  const server = createExtProcServer({
+    socket: paths.sockets.processor(index),
+    start: exchanges.start,
+    workloads: createWorkloads(config.workloads, { log, now }),
+    log,
+  });
   await server.start();
   return {
     async stop() {
@@ -86,8 +104,8 @@ export const processor: Role = async ({ settings, log: parent, version, options 
       if (left > 0)
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
       await ledger.stop();
-      identity.stop();
-      await Promise.all([reader.close(), counter.close(), redis?.close(), pool.end()]);
+      await identity.stop();
+      await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end()]);
     },
   };
 };

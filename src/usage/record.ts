@@ -34,6 +34,8 @@ export interface UsageRecord {
   user: string | null;
   /** `cluster/namespace/service-account`; null: the caller brought no workload token. */
   workload: string | null;
+  pod: string | null;
+  podUid: string | null;
   tags: Record<string, string>;
   /** The process that saw it. */
   processor: string | null;

@@ -19,6 +19,8 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   user: ['weir.user', 'text'],
   workload: ['weir.workload', 'text'],
   processor: ['weir.processor', 'text'],
+  pod: ['k8s.pod.name', 'text'],
+  podUid: ['k8s.pod.uid', 'text'],
   provider: ['gen_ai.provider.name', 'text'],
   serverAddress: ['server.address', 'text'],
   dialect: ['weir.dialect', 'text'],
@@ -108,6 +110,11 @@ export function toAttributes(record: UsageRecord): Attributes {
   }
   for (const [field, prefix] of prefixEntries) {
     for (const [name, value] of Object.entries(record[field])) attributes[prefix + name] = value;
+  }
+  if (record.workload !== null) {
+    // By OpenTelemetry's conventions, which have no name for the service account.
+    const [cluster, namespace] = record.workload.split('/');
+    Object.assign(attributes, { 'k8s.cluster.name': cluster, 'k8s.namespace.name': namespace });
   }
   if (record.parts.length > 0) attributes[partsName] = JSON.stringify(record.parts);
   return attributes;

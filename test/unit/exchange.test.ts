@@ -8,6 +8,7 @@ import { Exchange } from '../../src/exchange/exchange.ts';
 import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
 import { createReader } from '../../src/exchange/reader.ts';
 import type { Services } from '../../src/exchange/services.ts';
+import type { Access } from '../../src/identity/identity.ts';
 import type { Admission, LimitedCall } from '../../src/limits/limits.ts';
 import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
 
@@ -18,10 +19,16 @@ const providers = configSchema.parse({
   },
 }).providers;
 
+const anything: Access = {
+  mayTag: true,
+  providers: [],
+  models: [],
+  providerKey: (provider) => providers[provider]?.api_key || null,
+};
 const nobody = { apiKey: null, workload: null, tags: {} };
 
 /** A house with a clock that ticks by hand, and everything it was told. */
-function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'off' } = {}) {
+function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'off'; access?: Access } = {}) {
   const opened: UsageRecord[] = [];
   const closed: UsageRecord[] = [];
   const stored = new Map<string, CachedAnswer>();
@@ -34,7 +41,15 @@ function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'o
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },
-      policy: () => ({ cache: { mode: options.cacheMode ?? 'all', ttl: 1000 }, limits: [], budgets: [] }),
+      byWorkload: () => null,
+      access: () => options.access ?? anything,
+      policy: () => ({
+        cache: { mode: options.cacheMode ?? 'all', ttl: 1000 },
+        limits: [],
+        budgets: [],
+        providers: ['*'],
+        models: ['*'],
+      }),
     },
     limits: {
       process: 'p1',

@@ -25,6 +25,8 @@ const record: fc.Arbitrary<UsageRecord> = fc.record(
     user: text,
     workload: text,
     processor: text,
+    pod: text,
+    podUid: text,
     tags: fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }),
     provider: fc.string(),
     serverAddress: fc.string(),

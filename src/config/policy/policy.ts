@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { modelsPolicy, providersPolicy } from './allowed.ts';
 import { budgetsPolicy } from './budgets.ts';
 import { cachePolicy } from './cache.ts';
 import { limitsPolicy } from './limits.ts';
 
 /** What an organization has decided. */
 export const policySchema = z.strictObject({
+  providers: providersPolicy,
+  models: modelsPolicy,
   cache: cachePolicy.prefault({}),
   limits: limitsPolicy,
   budgets: budgetsPolicy,

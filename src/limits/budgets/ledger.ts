@@ -24,6 +24,9 @@ export function createSpendingLedger(pool: Pool): SpendingLedger {
   };
 }
 
+/** Without a database nothing is known of what was spent before. */
+export const noSpendingLedger: SpendingLedger = { sum: async () => [], history: async () => [] };
+
 /** What the ledger says of one subject of a budget. */
 export interface SubjectSum extends LedgerSum {
   subject: string | null;
