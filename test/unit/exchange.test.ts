@@ -41,7 +41,10 @@ function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'o
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },
-      byWorkload: () => null,
+      byWorkload: (workload) =>
+        workload.namespace === 'search'
+          ? { organization: 'acme', apiKey: null, workload, tags: { team: 'binding', env: 'prod' } }
+          : null,
       access: () => options.access ?? anything,
       policy: () => ({
         cache: { mode: options.cacheMode ?? 'all', ttl: 1000 },
@@ -240,6 +243,85 @@ test('what is no JSON object is refused before it costs anything', async () => {
     assert.equal(decision.answer.status, 400);
     assert.equal(weir.closed[0]?.outcome, 'denied');
     assert.equal(weir.opened.length, 0);
+  }
+});
+
+const workload = { cluster: 'c', namespace: 'search', serviceAccount: 'api', pod: 'api-1', podUid: 'u' };
+const byWorkload = (headers: Record<string, string> = {}, where = workload): RequestHead => ({
+  ...post({ authorization: 'Bearer weir_workload', ...headers }),
+  workload: where,
+});
+
+test('a workload’s call has its workload and its tags in the record, and those of the call over them', async () => {
+  for (const [mayTag, team] of [
+    [true, 'call'],
+    [false, 'binding'],
+  ] as const) {
+    const weir = house({ access: { ...anything, mayTag } });
+    const exchange = weir.start(byWorkload({ 'x-weir-tags': 'team=call' }));
+    await exchange.head();
+    const decision = await exchange.body(request);
+    assert(decision.kind === 'forward');
+    assert.equal(decision.edit.set.authorization, 'Bearer sk-of-the-house');
+    const [record] = weir.opened;
+    assert.equal(record?.organization, 'acme');
+    assert.deepEqual([record?.workload, record?.pod, record?.podUid], ['c/search/api', 'api-1', 'u']);
+    assert.deepEqual(record?.tags, { team, env: 'prod' });
+  }
+});
+
+test('a workload that nothing binds may use its own key, and not that of the house', async () => {
+  const weir = house();
+  const elsewhere = { ...workload, namespace: 'other' };
+  const refused = await weir.start(byWorkload({}, elsewhere)).head();
+  assert(refused.kind === 'answer');
+  assert.equal(refused.answer.headers['x-weir-error'], 'workload_unknown');
+  const own = weir.start(byWorkload({ authorization: 'Bearer sk-own' }, elsewhere));
+  await own.head();
+  assert.equal((await own.body(request)).kind, 'forward');
+  assert.equal(weir.opened[0]?.organization, 'default');
+  assert.equal(weir.opened[0]?.workload, 'c/other/api');
+});
+
+test('what the caller may not ask for is refused before limits, cache and provider', async () => {
+  const models = [{ by: 'policy' as const, globs: ['gpt-4o-mini', 'o?'] }];
+  const providers = [{ by: 'key' as const, globs: ['anthropic'] }];
+  const cases: [Partial<Access>, string, RegExp][] = [
+    [{ models }, 'model_not_allowed', /gpt-4o is not allowed for your organization\. .*: gpt-4o-mini, o\?/],
+    [{ providers }, 'provider_not_allowed', /openai is not allowed for this API key\. .*: anthropic/],
+  ];
+  for (const [access, code, message] of cases) {
+    const weir = house({ access: { ...anything, ...access } });
+    const exchange = weir.start(post());
+    const head = await exchange.head();
+    const decision = head.kind === 'read' ? await exchange.body(request) : head;
+    assert(decision.kind === 'answer');
+    assert.equal(decision.answer.status, 403);
+    assert.equal(errorBody(decision.answer).error.code, code);
+    assert.match(String(errorBody(decision.answer).error.message), message);
+    assert.equal(weir.opened.length, 0);
+    assert.equal(weir.closed[0]?.outcome, 'denied');
+    assert.equal(weir.closed[0]?.costUsd, '0');
+  }
+});
+
+test('a call whose model stands in its path, or nowhere, is held to the models that are allowed', async () => {
+  const models = [{ by: 'policy' as const, globs: ['gpt-4o'] }];
+  const cases: [method: string, path: string, passes: boolean][] = [
+    ['POST', '/v1/openai/deployments/gpt-4o/images/generations', true],
+    ['POST', '/v1/openai/deployments/dall-e-3/images/generations', false],
+    ['POST', '/v1/images/generations', false],
+    ['POST', '/v1/batches', false],
+    ['POST', '/v1/files', true],
+    ['GET', '/v1/models/o3', true],
+    ['GET', '/v1/realtime?model=gpt-realtime', false],
+    ['GET', '/v1/realtime?x=1&model=gpt-4o', true],
+  ];
+  for (const [method, path, passes] of cases) {
+    const weir = house({ access: { ...anything, models } });
+    const upgrade: Record<string, string> = path.includes('realtime') ? { upgrade: 'websocket' } : {};
+    const decision = await weir.start({ ...post(upgrade, path), method }).head();
+    assert.equal(decision.kind, passes ? 'forward' : 'answer', path);
   }
 });
 
