@@ -11,12 +11,27 @@ export interface Target {
   endpoint: string;
 }
 
-/** Which family of dialects a path without a provider's name belongs to; the first match counts. */
-export const familyPaths: readonly { prefix: string; api: ProviderConfig['api'] }[] = [
+type Api = ProviderConfig['api'];
+
+/**
+ * Which family of dialects a path without a provider's name belongs to; the first match counts. A regular
+ * expression is for the whole path without its query, and RE2's as well: Envoy's routes have it.
+ */
+export const familyPaths: readonly ({ api: Api } & ({ prefix: string } | { regex: string }))[] = [
   { prefix: '/v1/messages', api: 'anthropic' },
   { prefix: '/v1beta/models/', api: 'gemini' },
+  // Google's SDK for Python; a model of OpenAI's has no verb.
+  { regex: '/v1/models/[^/:]+:[A-Za-z]+', api: 'gemini' },
   { prefix: '/v1/', api: 'openai' },
 ];
+
+/** The family that a path belongs to by its form. */
+export function familyOf(path: string): Api | undefined {
+  const plain = path.replace(/\?.*$/s, '');
+  return familyPaths.find((each) =>
+    'prefix' in each ? plain.startsWith(each.prefix) : new RegExp(`^(?:${each.regex})$`).test(plain),
+  )?.api;
+}
 
 /** The path of a base URL, split before its closing version segment: `/openai/v1` → `/openai`, `/v1`. */
 export function splitBase(baseUrl: string): { path: string; version: string } {
@@ -26,7 +41,7 @@ export function splitBase(baseUrl: string): { path: string; version: string } {
 }
 
 /** The provider that serves a family: the one that bears its name, else the first that speaks it. */
-export function familyProvider(providers: Providers, api: ProviderConfig['api']): string | undefined {
+export function familyProvider(providers: Providers, api: Api): string | undefined {
   if (providers[api]?.api === api) return api;
   return Object.keys(providers).find((name) => providers[name]?.api === api);
 }
@@ -43,7 +58,7 @@ export function findTarget(
 ): Target | undefined {
   const named = /^\/providers\/([^/?]+)(\/.*|\?.*)?$/.exec(path);
   const rest = named ? (named[2] ?? '/') : path;
-  const api = anthropicVersion ? 'anthropic' : familyPaths.find(({ prefix }) => path.startsWith(prefix))?.api;
+  const api = anthropicVersion ? 'anthropic' : familyOf(path);
   const name = named ? named[1] : api && familyProvider(providers, api);
   const provider = name !== undefined && Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (name === undefined || !provider) return undefined;

@@ -27,6 +27,16 @@ const pathStarts = (prefix: string) => ({
   header_filter: { header: { name: ':path', string_match: { prefix } } },
 });
 
+/** As Google's SDK for Python writes it (src/dialects/target.ts). */
+const googlePath = {
+  header_filter: {
+    header: {
+      name: ':path',
+      string_match: { safe_regex: { regex: '/v1/models/[^/:?]+:[A-Za-z]+(?:\\?.*)?' } },
+    },
+  },
+};
+
 /** Error bodies of Envoy's own (too large, no upstream, no processor) in the dialect of the caller. */
 export function localReplies(): Json {
   return {
@@ -39,7 +49,9 @@ export function localReplies(): Json {
       const message = 'weir: %LOCAL_REPLY_BODY%';
       return [
         mapper([pathStarts('/v1/messages')], { type: 'error', error: { type: anthropic, message } }),
-        mapper([pathStarts('/v1beta/')], { error: { code: status, message, status: code.toUpperCase() } }),
+        ...[pathStarts('/v1beta/'), googlePath].map((path) =>
+          mapper([path], { error: { code: status, message, status: code.toUpperCase() } }),
+        ),
         mapper([{ header_filter: { header: { name: ':path', present_match: true } } }], {
           error: { message, type: openai, param: null, code },
         }),

@@ -29,10 +29,12 @@ export function routeConfiguration({ providers }: EnvoyInputs): Json {
           ...Object.entries(providers).map(([name, { base_url }]) =>
             passRoute({ prefix: `/providers/${name}/` }, name, base_url, `/providers/${name}`),
           ),
-          ...familyPaths.flatMap(({ prefix, api }) => {
+          ...familyPaths.flatMap(({ api, ...path }) => {
             const name = familyProvider(providers, api);
             const provider = name === undefined ? undefined : providers[name];
-            return name !== undefined && provider ? [passRoute({ prefix }, name, provider.base_url, '')] : [];
+            return name !== undefined && provider
+              ? [passRoute('prefix' in path ? path : { safe_regex: path }, name, provider.base_url, '')]
+              : [];
           }),
           {
             match: { prefix: '/' },

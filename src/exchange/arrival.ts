@@ -3,7 +3,7 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { findDialect } from '../dialects/registry.ts';
-import { familyPaths, findTarget, type Target } from '../dialects/target.ts';
+import { familyOf, findTarget, type Target } from '../dialects/target.ts';
 import { findCredential, withoutKeys } from '../identity/credentials.ts';
 import type { Access, Caller } from '../identity/identity.ts';
 import { identify } from './caller.ts';
@@ -34,7 +34,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
   const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
   const provider = target && providers[target.provider];
   if (!target || !provider) {
-    const api = familyPaths.find(({ prefix }) => head.path.startsWith(prefix))?.api ?? 'openai';
+    const api = familyOf(head.path) ?? 'openai';
     const known = Object.keys(providers).join(', ');
     return refused(
       api,

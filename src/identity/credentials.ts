@@ -62,7 +62,8 @@ function readHeader(header: string | undefined): string[] {
 }
 
 function splitProtocols(header: string | undefined): { keys: string[]; others: string[] } {
-  const all = header?.split(',').map((each) => each.trim()) ?? [];
+  if (header === undefined) return { keys: [], others: [] };
+  const all = header.split(',').map((each) => each.trim());
   return {
     keys: all.filter((each) => protocolKey.test(each)).map((each) => each.replace(protocolKey, '')),
     others: all.filter((each) => !protocolKey.test(each)),

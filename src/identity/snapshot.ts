@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Keyring } from '../config/keyring.ts';
 import type { Policy } from '../config/policy/policy.ts';
 import { resolvePolicy } from '../config/policy/resolve.ts';
@@ -5,7 +6,6 @@ import type { Config } from '../config/schema.ts';
 import { createBindings } from './bindings.ts';
 import type { BindingFacts, IdentityFacts, KeyFacts, ProviderKeyFacts } from './facts.ts';
 import type { Access, Caller, Identity } from './identity.ts';
-import { hashKey } from './keys.ts';
 import { defaultOrganization } from './store.ts';
 
 /** What facts become by the config and the keys of this machine. */
@@ -34,7 +34,7 @@ export function createSnapshot(facts: IdentityFacts, options: SnapshotOptions): 
     anonymous: { organization: defaultOrganization, apiKey: null, workload: null, tags: {} },
     // A look-up by hash: how long it takes says nothing about the key.
     byKey(secret, workload = null) {
-      const found = keys.get(hashKey(secret).toString('hex'));
+      const found = keys.get(hash('sha256', secret, 'hex'));
       if (!found || (found.key.expiresAt !== null && found.key.expiresAt <= now())) return null;
       const { caller } = found;
       if (workload === null) return caller;

@@ -293,9 +293,13 @@ test('no secret lies anywhere in clear: logs, journal, database, snapshot', asyn
     dump.push(`${name} ${JSON.stringify(rows)}`);
   }
   await pool.query('CHECKPOINT');
+  const { rows: places } = await pool.query<{ data_directory: string }>('SHOW data_directory');
+  const roots = [weir.dataDir, ...places.map(({ data_directory }) => data_directory)];
   // seal.json has the key that seals, keys.json the keys of weir itself.
-  const files = filesOf(weir.dataDir).filter((file) => !/\/(seal|keys)\.json$/.test(file));
-  assert(files.some((file) => file.endsWith('identity.sealed')) && files.length > 100 && dump.length > 5);
+  const files = roots.flatMap(filesOf).filter((file) => !/\/(seal|keys)\.json$/.test(file));
+  assert(files.some((file) => file.endsWith('identity.sealed')));
+  assert(files.some((file) => file.includes('/pg_wal/')));
+  assert(dump.some((rows) => rows.startsWith('public.usage ') && rows.includes('gpt-4o')));
   const written: [string, Buffer][] = [
     ['output', Buffer.from(weir.output())],
     ['dump', Buffer.from(dump.join('\n'))],

@@ -1,4 +1,4 @@
-// The parts of the ledger by themselves, in this process: what a chunk of a stream costs to watch, how many
+// Parts by themselves, in this process: what it costs to know a caller, what a chunk of a stream costs to watch, how many
 // tokens are counted and how many rows are taken a second.
 import type { TestContext } from 'node:test';
 import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
@@ -8,6 +8,7 @@ import { startCollector } from '../fixtures/collector.ts';
 import { contentEvent } from '../fixtures/openai.ts';
 import { startPostgres } from '../fixtures/postgres.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
+import { identify } from './identity.ts';
 
 const chunks = 100_000;
 
@@ -62,8 +63,9 @@ export async function benchParts(): Promise<void> {
   const anthropic = findDialect('anthropic', 'POST', '/messages');
   const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello' } };
   const event = Buffer.from(`event: content_block_delta\ndata: ${JSON.stringify(delta)}\n\n`);
-  console.log('\nparts of the ledger');
+  console.log('\nparts');
   console.table({
+    'who calls and what they may, 10,000 keys': identify(),
     'watch a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), false),
     'watch and filter a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), true),
     'watch a chunk, anthropic-messages': anthropic && observe(anthropic, event, false),

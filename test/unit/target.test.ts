@@ -25,6 +25,13 @@ const cases: [path: string, provider: string, sent: string, endpoint: string][] 
     '/v1beta/models/gemini-pro:generateContent',
     '/models/gemini-pro:generateContent',
   ],
+  [
+    '/v1/models/gemini-pro:generateContent',
+    'gemini',
+    '/v1/models/gemini-pro:generateContent',
+    '/models/gemini-pro:generateContent',
+  ],
+  ['/v1/models/gpt-4o', 'openai', '/v1/models/gpt-4o', '/models/gpt-4o'],
   ['/providers/groq/chat/completions', 'groq', '/openai/v1/chat/completions', '/chat/completions'],
   ['/providers/groq/v1/chat/completions', 'groq', '/openai/v1/chat/completions', '/chat/completions'],
   ['/providers/zai/chat/completions', 'zai', '/api/paas/v4/chat/completions', '/chat/completions'],
@@ -46,7 +53,12 @@ function envoyRoute(path: string): { provider: string; path: string } | undefine
     const rewrite = route.route?.regex_rewrite as
       | { pattern: { regex: string }; substitution: string }
       | undefined;
-    if (!rewrite || !path.startsWith(String(route.match?.prefix))) continue;
+    const { prefix, safe_regex } = route.match as { prefix?: string; safe_regex?: { regex: string } };
+    const matches =
+      prefix === undefined
+        ? new RegExp(`^(?:${safe_regex?.regex})$`).test(path.replace(/\?.*$/, ''))
+        : path.startsWith(prefix);
+    if (!rewrite || !matches) continue;
     const provider = String(route.route?.cluster).replace(/^provider-/, '');
     return {
       provider,
