@@ -56,7 +56,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
     return refused(
       api,
       'provider_key_missing',
-      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, or send the provider's own key.`,
+      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
     );
   }
   const putIn = key === null ? null : { ...provider, api_key: key };

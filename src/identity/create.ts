@@ -53,7 +53,8 @@ export function createIdentity(options: IdentityOptions) {
           url,
           log,
           async connected(client) {
-            if (isDeclared) return;
+            // One that declares nothing may simply not have been told: the collector ends what is declared no more.
+            if (isDeclared || organizations.length === 0) return;
             await declareOrganizations(client, organizations).catch((error: unknown) => {
               // What is another's already is no reason to refuse everybody.
               if (!(error instanceof DeclaredTwice)) throw error;

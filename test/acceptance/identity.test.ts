@@ -30,6 +30,7 @@ let pool: Pool;
 let openai: Awaited<ReturnType<typeof startProvider>>;
 let families: Awaited<ReturnType<typeof startFamilies>>;
 let evil: Awaited<ReturnType<typeof startEvil>>;
+let live: Awaited<ReturnType<typeof startLive>>;
 let redirecting: Awaited<ReturnType<typeof startEvil>>;
 
 /** A host that must never be called; one that redirects there, when told so. */
@@ -45,7 +46,19 @@ async function startEvil(location?: string) {
   return { got, host: `127.0.0.1:${port}`, url: `http://127.0.0.1:${port}`, stop: () => server.close() };
 }
 
+/** Takes connections and tells each with which headers it came. */
+async function startLive() {
+  const server = createServer().on('upgrade', ({ headers }, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+    socket.on('error', () => {}).once('data', () => socket.write(JSON.stringify(headers)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, stop: () => server.close() };
+}
+
 before(async () => {
+  live = await startLive();
   openai = await startProvider();
   families = await startFamilies(secrets);
   evil = await startEvil();
@@ -57,6 +70,7 @@ before(async () => {
         openai: { base_url: `${openai.url}/v1`, api_key: '${HOUSE_OPENAI}' },
         anthropic: { base_url: families.url, api_key: '${HOUSE_ANTHROPIC}' },
         gemini: { base_url: families.url, api_key: '${HOUSE_GOOGLE}' },
+        live: { api: 'openai', base_url: `${live.url}/v1`, api_key: '${HOUSE_OPENAI}' },
         away: { api: 'openai', base_url: `${redirecting.url}/v1`, api_key: '${HOUSE_OPENAI}' },
       },
     },
@@ -71,7 +85,7 @@ before(async () => {
 after(async () => {
   await pool.end();
   await weir.stop();
-  await Promise.all([openai.stop(), families.stop(), evil.stop(), redirecting.stop()]);
+  await Promise.all([openai.stop(), families.stop(), evil.stop(), redirecting.stop(), live.stop()]);
 });
 
 const messages = [{ role: 'user' as const, content: 'Where is Zürich?' }];
@@ -273,6 +287,46 @@ test('a provider’s key goes to its own host alone, whatever the caller tries',
   assert.equal(where(openai.requests, secrets.anthropic) + where(openai.requests, secrets.google), 0);
   for (const seen of [families.got, openai.requests, redirecting.got])
     assert.equal(where(seen, 'weir_'), 0, 'no weir key reached a provider');
+});
+
+test('a realtime connection is known by the key among its protocols, and the key stays in the house', async () => {
+  const { hostname, port } = new URL(weir.egress);
+  const open = (key: string) =>
+    new Promise<{ status: number; seen: Record<string, string> }>((resolve, reject) => {
+      const outgoing = request({
+        hostname,
+        port,
+        path: '/providers/live/v1/realtime?model=gpt-realtime',
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          'sec-websocket-protocol': `realtime, openai-insecure-api-key.${key}, openai-beta.realtime-v1`,
+        },
+      });
+      outgoing.on('error', reject);
+      outgoing.on('response', (response) => {
+        response.resume();
+        resolve({ status: response.statusCode ?? 0, seen: {} });
+      });
+      outgoing.on('upgrade', (response, socket) => {
+        socket.once('data', (bytes: Buffer) => {
+          socket.destroy();
+          resolve({ status: response.statusCode ?? 0, seen: JSON.parse(bytes.toString()) });
+        });
+        socket.write('go');
+      });
+      outgoing.end();
+    });
+  const { status, seen } = await open(weir.callKey);
+  assert.equal(status, 101);
+  assert.equal(seen.authorization, `Bearer ${secrets.openai}`);
+  assert.equal(seen['sec-websocket-protocol'], 'realtime, openai-beta.realtime-v1');
+  assert.equal((await open('weir_sk_nobodys')).status, 401);
+  const own = await open(secrets.application);
+  assert.match(own.seen['sec-websocket-protocol'] ?? '', new RegExp(secrets.application));
+  assert.equal(own.seen.authorization, undefined);
 });
 
 /** Every file below a directory. */

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { migrate } from '../../src/db/migrate.ts';
 import { createPool } from '../../src/db/pool.ts';
+import { declareOrganizations } from '../../src/identity/declare.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import { configOf, makeOrganization, sealedKey, startIdentity, until } from '../fixtures/identity.ts';
@@ -147,6 +148,11 @@ test('what weir.yaml declares comes into the database, once, and goes from there
   await until(() => one.byKey(declaredKey.secret) === null && one.policy('acme').models[0] === 'o3');
   assert.equal(later.byKey(declaredKey.secret), null);
   await start([]);
+  assert.equal((await rows())[0].declared, true, 'a processor that declares nothing ends nothing');
+  // As the collector does it.
+  const client = await pool.connect();
+  await declareOrganizations(client, []);
+  client.release();
   assert.deepEqual(await rows(), [{ declared: false, revoked: true, bindings: 0, policies: 2 }]);
   const again = await start(declared());
   assert(again.byKey(declaredKey.secret), 'declared again it is good again');
