@@ -4,6 +4,7 @@ import type { Keyring } from '../config/keyring.ts';
 import { type IdentityFacts, identityFacts } from './facts.ts';
 
 const context = 'identity';
+let written = 0;
 
 /** What was kept last; null: nothing, or nothing that can be read with these keys and by this release. */
 export function readKept(file: string, keyring: Keyring): IdentityFacts | null {
@@ -15,7 +16,7 @@ export function readKept(file: string, keyring: Keyring): IdentityFacts | null {
 
 /** Keeps facts for the next start; processors of one machine share the file. */
 export async function writeKept(file: string, keyring: Keyring, facts: IdentityFacts): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
+  const temporary = `${file}.${process.pid}-${++written}`;
   await writeFile(temporary, keyring.seal(Buffer.from(JSON.stringify(facts)), context), { mode: 0o600 });
   await rename(temporary, file);
 }

@@ -105,6 +105,7 @@ test('with PostgreSQL down the last state is in force, also after a start; it is
   await server.restart();
   await pool.query('UPDATE api_keys SET revoked_at = now()');
   for (const each of [first, second]) await until(() => each.byKey(key.secret) === null);
+  await Promise.all([first.stop(), second.stop()]);
   assert.deepEqual(readdirSync(directory), ['identity.sealed']);
 });
 
