@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Amount } from '../limits.ts';
-import { type Budget, currentWindow, keptMs, type Place } from './budget.ts';
+import { type Budget, currentWindow, keptMs, mostLent, type Place } from './budget.ts';
 import type { Window } from './periods.ts';
 import { Spending } from './spending.ts';
 import { leaseMs, type Sync, type SyncReply, type Truth } from './truth.ts';
 import { type Reserved, type Waiting, WaitingCalls } from './waiting.ts';
 
-/** Of a budget, lent in advance to all processes together at most: a hundredth. */
-const lentShare = 100n;
 /** A call waits at most so long for a budget to open. */
 const openTimeoutMs = 2_000;
 /** Having been told that too little is left, a process takes that for so long as true. */
@@ -83,7 +81,7 @@ export class Account {
     const now = this.#context.now();
     this.#usedAt = now;
     if (this.#take(amount, this.#waiting.needed)) {
-      const soon = this.#mostLent() / 4n;
+      const soon = mostLent(this.budget, this.#context.sharers()) / 4n;
       // So that the next call does not wait; not where every call takes more than is lent in advance.
       if (this.#free < soon && amount < soon && now >= this.#scarceUntil) void this.sync(true);
       return 'ok';
@@ -122,7 +120,9 @@ export class Account {
 
   /** Nobody has used it lately, or others may need it more. */
   #isUnused(now: number): boolean {
-    return now - this.#usedAt > idleMs || this.left - this.#free < this.#mostLent();
+    return (
+      now - this.#usedAt > idleMs || this.left - this.#free < mostLent(this.budget, this.#context.sharers())
+    );
   }
 
   /** The truth has lost what it was told. */
@@ -184,8 +184,8 @@ export class Account {
   #question(need: Amount, more: boolean): Sync {
     const { process, sharers, sequence, now } = this.#context;
     const held = this.#free + this.#reserved;
-    const most = this.#mostLent();
     const { place, budget } = this;
+    const most = mostLent(budget, sharers());
     return {
       key: place.key,
       budgetKey: budget.key,
@@ -247,10 +247,5 @@ export class Account {
     this.#free -= amount;
     this.#reserved += amount;
     return true;
-  }
-
-  /** Of this budget in advance to one process. */
-  #mostLent(): Amount {
-    return this.budget.limit / (lentShare * BigInt(this.#context.sharers()));
   }
 }
