@@ -9,7 +9,7 @@ import type { LimitConfig } from '../../src/config/policy/limits.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { noUsage } from '../../src/usage/record.ts';
 import { eventually } from '../fixtures/collector.ts';
-import { requestLimits } from '../fixtures/limits.ts';
+import { budgetsOf, limitedCall, limitsOf, makeLimits, requestLimits } from '../fixtures/limits.ts';
 import { startRedis } from '../fixtures/redis.ts';
 
 const log = pino({ level: 'silent' });
@@ -252,6 +252,18 @@ test('a Cluster with a password is used as one Redis is', async (t) => {
   const cluster = await connect(t, [url]);
   const limits = requestLimits([perIp, perOrganization], cluster);
   assert.equal(await allowed(limits, '10.0.0.1', 10), 3);
+  const room = makeLimits(cluster);
+  const policy = {
+    limits: limitsOf({ name: 'tokens', tokens: 100, window: '1m' }, { name: 'running', concurrent: 9 }),
+    budgets: budgetsOf({ name: 'b', per: 'user', usd: 1, period: 'day' }),
+  };
+  const call = limitedCall({ organization: 'a{b}c', asks: { tokens: 40, usd: 600_000_000_000n } });
+  const admission = await room.admit(policy, call);
+  assert.equal(admission.denial, null);
+  assert.equal((await room.admit(policy, call)).denial?.kind, 'budget');
+  assert.equal((await room.admit(policy, call)).denial?.kind, 'limit');
+  admission.close('free');
+  await room.stop();
   await cacheOn(cluster).set(key, answer('kept'), 60_000);
   assert.equal((await cacheOn(cluster).get(key))?.body.toString(), 'kept');
   await cluster.close();

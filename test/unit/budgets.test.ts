@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Settings } from '../../src/config/env.ts';
+import { dataPaths } from '../../src/config/paths.ts';
+import { configSchema } from '../../src/config/schema.ts';
 import { amountText, usdAmount, usedBy } from '../../src/limits/budgets/amounts.ts';
 import { budgetOf } from '../../src/limits/budgets/budget.ts';
 import { windowAt } from '../../src/limits/budgets/periods.ts';
 import { createEstimates } from '../../src/limits/estimates.ts';
 import type { LimitedCall } from '../../src/limits/limits.ts';
 import { Percentile } from '../../src/limits/percentile.ts';
+import { envoyInputs } from '../../src/roles/envoy.ts';
 import { noUsage } from '../../src/usage/record.ts';
 import { budgetsOf, limitedCall, makeLimits } from '../fixtures/limits.ts';
 
@@ -262,4 +266,17 @@ test('what a call names as its maximum is reserved, else what the model’s answ
   assert.equal(ask(undefined).output, 0);
   for (let i = 0; i < 50; i++) estimates.learn(kind, { textChars: 1_000, input: 266, output: 300 });
   assert(ask(null).input >= 266 && ask(null).input < 320);
+});
+
+test('where the default organization has a hard budget, calls fail closed while no processor answers', () => {
+  const modeOf = (defaults: object, on_failure = 'auto') => {
+    const config = configSchema.parse({ defaults, processor: { on_failure } });
+    const paths = dataPaths('.weir', '/tmp');
+    return envoyInputs({ config, paths } as Settings).onFailure;
+  };
+  const budget = { name: 'b', usd: 1, period: 'day' };
+  assert.equal(modeOf({}), 'auto');
+  assert.equal(modeOf({ budgets: [{ ...budget, mode: 'soft' }] }), 'auto');
+  assert.equal(modeOf({ budgets: [budget] }), 'closed');
+  assert.equal(modeOf({ budgets: [budget] }, 'open'), 'open');
 });

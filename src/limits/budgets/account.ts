@@ -1,27 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Amount } from '../limits.ts';
-import { type Budget, currentWindow, keptMs, type Place } from './budget.ts';
+import { type Budget, currentWindow, keptMs, mostLent, type Place } from './budget.ts';
 import type { Window } from './periods.ts';
 import { Spending } from './spending.ts';
 import { leaseMs, type Sync, type SyncReply, type Truth } from './truth.ts';
+import { type Reserved, type Waiting, WaitingCalls } from './waiting.ts';
 
-/** Of a budget, lent in advance to all processes together at most: a hundredth. */
-const lentShare = 100n;
 /** A call waits at most so long for a budget to open. */
 const openTimeoutMs = 2_000;
 /** Having been told that too little is left, a process takes that for so long as true. */
 const shortMs = 250;
 /** What was not used for so long is given back. */
 const idleMs = 2_000;
-
-/** `away`: the truth does not answer, or the budget is being summed up. */
-export type Reserved = 'ok' | 'denied' | 'away';
-
-interface Waiting {
-  amount: Amount;
-  until: number;
-  decide(how: Reserved): void;
-}
 
 export interface AccountContext {
   truth: Truth;
@@ -49,7 +39,7 @@ export class Account {
   /** Lent, and neither reserved nor spent. Below 0: calls took more than they had reserved. */
   #free: Amount = 0n;
   #reserved: Amount = 0n;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new WaitingCalls();
   #syncing: Promise<void> | null = null;
   #usedAt: number;
   /** Until then too little is left for a call; or for leases in advance. */
@@ -90,18 +80,16 @@ export class Account {
   reserve(amount: Amount): Promise<Reserved> | Reserved {
     const now = this.#context.now();
     this.#usedAt = now;
-    const promised = this.#waiting.reduce((sum, each) => sum + each.amount, 0n);
-    if (this.#take(amount, promised)) {
-      const soon = this.#mostLent() / 4n;
+    if (this.#take(amount, this.#waiting.needed)) {
+      const soon = mostLent(this.budget, this.#context.sharers()) / 4n;
       // So that the next call does not wait; not where every call takes more than is lent in advance.
       if (this.#free < soon && amount < soon && now >= this.#scarceUntil) void this.sync(true);
       return 'ok';
     }
     if (now < this.#shortUntil) return 'denied';
-    return new Promise((decide) => {
-      this.#waiting.push({ amount, until: now + openTimeoutMs, decide });
-      void this.sync(true);
-    });
+    const decided = this.#waiting.wait(amount, now + openTimeoutMs);
+    void this.sync(true);
+    return decided;
   }
 
   /** A call is over: what it has reserved is free again, and what it has used is spent. */
@@ -132,7 +120,9 @@ export class Account {
 
   /** Nobody has used it lately, or others may need it more. */
   #isUnused(now: number): boolean {
-    return now - this.#usedAt > idleMs || this.left - this.#free < this.#mostLent();
+    return (
+      now - this.#usedAt > idleMs || this.left - this.#free < mostLent(this.budget, this.#context.sharers())
+    );
   }
 
   /** The truth has lost what it was told. */
@@ -152,7 +142,7 @@ export class Account {
   sync(more: boolean): Promise<void> {
     this.#syncing ??= this.#sync(more).finally(() => {
       this.#syncing = null;
-      if (this.#waiting.length > 0) void this.sync(true);
+      if (!this.#waiting.isEmpty) void this.sync(true);
     });
     return this.#syncing;
   }
@@ -163,9 +153,8 @@ export class Account {
     const isStale = now() - this.#heard.at > leaseMs;
     if (this.#free > 0n && (isStale || (!more && this.#isUnused(now())))) this.#free = 0n;
 
-    const batch = this.#waiting;
-    this.#waiting = [];
-    const needed = batch.reduce((sum, each) => sum + each.amount, 0n);
+    const needed = this.#waiting.needed;
+    const batch = this.#waiting.takeAll();
     const need = needed > this.#free ? needed - this.#free : 0n;
     const question = this.#question(need, more);
     const before = {
@@ -195,8 +184,8 @@ export class Account {
   #question(need: Amount, more: boolean): Sync {
     const { process, sharers, sequence, now } = this.#context;
     const held = this.#free + this.#reserved;
-    const most = this.#mostLent();
     const { place, budget } = this;
+    const most = mostLent(budget, sharers());
     return {
       key: place.key,
       budgetKey: budget.key,
@@ -235,20 +224,17 @@ export class Account {
 
   /** Until the budget opens; summing it up takes a moment from then on. */
   async #wait(batch: Waiting[], openMs: number): Promise<void> {
-    this.#waiting = [...batch, ...this.#waiting];
-    if (this.#waiting.length === 0) return;
+    this.#waiting.putBack(batch);
+    if (this.#waiting.isEmpty) return;
     await delay(openMs + (this.#context.truth.isAlone ? 5 : 50));
-    const now = this.#context.now();
-    const late = this.#waiting.filter(({ until }) => until <= now);
-    this.#waiting = this.#waiting.filter(({ until }) => until > now);
-    for (const each of late) this.#decide(each, 'away');
+    for (const each of this.#waiting.takeLate(this.#context.now())) this.#decide(each, 'away');
   }
 
   #serve(batch: Waiting[], isShort: boolean): void {
     for (const each of batch) {
       if (this.#take(each.amount, 0n)) each.decide('ok');
       else if (isShort) each.decide('denied');
-      else this.#waiting.push(each);
+      else this.#waiting.putBack([each]);
     }
   }
 
@@ -261,10 +247,5 @@ export class Account {
     this.#free -= amount;
     this.#reserved += amount;
     return true;
-  }
-
-  /** Of this budget in advance to one process. */
-  #mostLent(): Amount {
-    return this.budget.limit / (lentShare * BigInt(this.#context.sharers()));
   }
 }

@@ -75,6 +75,14 @@ export function keptMs(budget: Budget, window: Window, now: number): number {
 /** Calls that began in a period may end after it. */
 const lateMs = 24 * 3_600_000;
 
+/** Of a budget, lent in advance to all processes together at most: a hundredth. */
+const lentShare = 100n;
+
+/** What of a budget is lent in advance to one of so many processes. */
+export function mostLent({ limit }: Budget, processes: number): Amount {
+  return limit / (lentShare * BigInt(processes));
+}
+
 const windows = new WeakMap<BudgetConfig, Window>();
 
 /** Time zones are slow to reckon with: the last window is remembered. */

@@ -3,12 +3,13 @@ import type { BudgetConfig } from '../../config/policy/budgets.ts';
 import type { Amount, BudgetState, Denial, LimitedCall, Used } from '../limits.ts';
 import type { Processes } from '../processes.ts';
 import { isAbout } from '../subject.ts';
-import { Account, type Reserved } from './account.ts';
+import { Account } from './account.ts';
 import { amountText } from './amounts.ts';
 import { type Budget, budgetOf, type Place, placeOf } from './budget.ts';
 import { createBuilder } from './builder.ts';
 import type { SpendingLedger } from './ledger.ts';
 import type { Truth } from './truth.ts';
+import type { Reserved } from './waiting.ts';
 
 const beatMs = 400;
 const slowBeats = 10;

@@ -109,6 +109,6 @@ export function createMemoryTruth(now: () => number): Truth {
 }
 
 function between(least: Amount, wanted: Amount, most: Amount): Amount {
-  if (most <= least) return least;
+  if (most <= least || wanted <= least) return least;
   return wanted < most ? wanted : most;
 }
