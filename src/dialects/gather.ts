@@ -12,19 +12,20 @@ export type Combine = (values: unknown[]) => unknown;
 
 /** What says something: neither null nor empty. */
 function filled(values: unknown[]): unknown[] {
-  return values.filter(
-    (value) =>
-      value !== null &&
-      value !== '' &&
-      !(typeof value === 'object' && !('rawJSON' in value) && Object.keys(value).length === 0),
-  );
+  return values.filter(isFilled);
+}
+
+function isFilled(value: unknown): boolean {
+  if (typeof value !== 'object') return value !== '';
+  return value !== null && ('rawJSON' in value || Object.keys(value).length > 0);
 }
 
 /** Said once, or the same each time. */
 export const same: Combine = (values) => {
   const [first, ...rest] = filled(values);
   if (first === undefined) return values.at(-1);
-  if (!rest.every((each) => isDeepStrictEqual(each, first))) throw new CannotGather('it changes');
+  if (!rest.every((each) => each === first || isDeepStrictEqual(each, first)))
+    throw new CannotGather('it changes');
   return first;
 };
 
@@ -76,7 +77,9 @@ export function byIndex(rules: Readonly<Record<string, Combine>>, otherwise: Com
       const object = asObject(part);
       const index = object?.index ?? 0;
       if (!object || typeof index !== 'number') throw new CannotGather('it has no place');
-      groups.set(index, [...(groups.get(index) ?? []), object]);
+      const group = groups.get(index);
+      if (group) group.push(object);
+      else groups.set(index, [object]);
     }
     return [...groups].sort(([a], [b]) => a - b).map(([, group]) => gather(group, rules, otherwise));
   };

@@ -1,5 +1,8 @@
-/** Numbers that a double does not hold as they are written: 1.0, 1e5, more than 15 digits. A few more may match. */
-const unusual = /\d\.\d*0(?!\d)|\d[eE]|[\d.]{16}|-0/;
+/**
+ * Numbers that are not written as JavaScript would: 1.0, 1e5, -0, more than 15 digits. A few others may
+ * match, and what stands in a text.
+ */
+const unusual = /[[:,\s](?:-0(?!\.\d)|-?(?:\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[eE]|[\d.]{16}))/;
 
 /**
  * `JSON.rawJSON` and the source text of a number are of the language (ECMAScript, "JSON.parse source text
