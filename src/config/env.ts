@@ -10,9 +10,16 @@ export interface Settings extends Loaded {
   env: Record<string, string | undefined>;
 }
 
+/**
+ * What applications on this machine tell their OpenTelemetry. The ledger is made of spans: none of it may
+ * turn them off or cut them short.
+ */
+const foreign = /^OTEL_/;
+
 /** Reads the environment: nothing else in src does. Throws ConfigError. */
 export function readSettings(flags: { config?: string; data?: string }): Settings {
   const { env } = process;
+  for (const name of Object.keys(env)) if (foreign.test(name)) delete env[name];
   const cwd = process.cwd();
   const loaded = loadConfig({ file: flags.config ?? env.WEIR_CONFIG, env, cwd });
   return {

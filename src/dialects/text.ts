@@ -3,6 +3,14 @@ const maxHeldChars = 16 * 1024;
 /** Many small strings take more memory than one large. */
 const pieceChars = 1024;
 
+/** Longer than any name or id that there is reason to send. */
+export const maxNameChars = 512;
+
+/** A name or an id from outside, of a length that can be stored, looked up and logged. */
+export function shortName(text: string | null): string | null {
+  return text === null || text.length <= maxNameChars ? text : text.slice(0, maxNameChars).toWellFormed();
+}
+
 /** What a caller could read of a reply: its beginning, and the length of all of it. */
 export interface SeenText {
   texts: string[];

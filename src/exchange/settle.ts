@@ -1,5 +1,5 @@
 import { type Dialect, noFacts, type ReplyFacts } from '../dialects/dialect.ts';
-import type { SeenText } from '../dialects/text.ts';
+import { type SeenText, shortName } from '../dialects/text.ts';
 import {
   noUsage,
   type Outcome,
@@ -66,10 +66,10 @@ function outcomeOf(response: ResponseHead | null, ended: boolean, facts: ReplyFa
 /** The facts of a reply, as the record has them. */
 export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<UsageRecord> {
   return {
-    model: facts.model,
-    responseId: facts.responseId,
-    finishReason: facts.finishReason,
-    serviceTier: facts.serviceTier,
+    model: shortName(facts.model),
+    responseId: shortName(facts.responseId),
+    finishReason: shortName(facts.finishReason),
+    serviceTier: shortName(facts.serviceTier),
     parts: facts.parts,
     tools: facts.tools,
     terms: { ...before.terms, ...facts.terms },

@@ -64,7 +64,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     maxBytes: config.journal.max_size,
     syncMs: config.journal.sync,
   });
-  await ledger.start();
+  ledger.start();
   const limits = createLimits({
     redis,
     ledger: pool ? createSpendingLedger(pool) : noSpendingLedger,

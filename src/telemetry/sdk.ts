@@ -4,6 +4,8 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { AlwaysOnSampler, RandomIdGenerator, type ReadableSpan } from '@opentelemetry/sdk-trace';
 
+const noLimit = Number.POSITIVE_INFINITY;
+
 export interface SpanIds {
   traceId: string;
   spanId: string;
@@ -28,6 +30,8 @@ export function startTelemetry(options: { version: string; onEnd: (span: Readabl
       'service.instance.id': `${hostname()}-${process.pid}`,
     }),
     sampler: new AlwaysOnSampler(),
+    // A record is bounded by itself: a limit here would cut out of it.
+    spanLimits: { attributeCountLimit: noLimit, attributeValueLengthLimit: noLimit },
     idGenerator: {
       generateTraceId: () => next?.traceId ?? random.generateTraceId(),
       generateSpanId: () => next?.spanId ?? random.generateSpanId(),

@@ -3,10 +3,11 @@ import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import { startTelemetry } from '../telemetry/sdk.ts';
+import { bounded } from './bounded.ts';
 import { Journal } from './journal/journal.ts';
 import { createOtlpClient, type OtlpEndpoint } from './journal/otlp-client.ts';
 import type { Ledger, UsageRecord } from './record.ts';
-import { spanName, toAttributes } from './span.ts';
+import { readRecord, spanName, toAttributes } from './span.ts';
 
 /**
  * The ledger of a processor: records become OpenTelemetry spans, lie in the journal under `root`, and
@@ -14,7 +15,8 @@ import { spanName, toAttributes } from './span.ts';
  */
 export function createLedger(options: {
   root: string;
-  endpoints: OtlpEndpoint[];
+  /** The collector first. */
+  endpoints: [collector: OtlpEndpoint, ...others: OtlpEndpoint[]];
   version: string;
   log: Logger;
   maxBytes: number;
@@ -23,10 +25,12 @@ export function createLedger(options: {
   /** How often the journal is forced to the disk; undefined: when the system likes. */
   syncMs: number | undefined;
 }) {
-  const clients = options.endpoints.map(createOtlpClient);
+  const collector = createOtlpClient(options.endpoints[0]);
+  const others = options.endpoints.slice(1).map(createOtlpClient);
+  const clients = [collector, ...others];
   const journal = new Journal({
     root: options.root,
-    endpoints: clients.map(({ send }) => send),
+    endpoints: [collector.send, ...others.map(({ send }) => send)],
     log: options.log,
     maxBytes: options.maxBytes,
     syncMs: options.syncMs,
@@ -40,7 +44,8 @@ export function createLedger(options: {
   });
 
   /** The finished span of a record, as OTLP. */
-  function encode(record: UsageRecord): Buffer | null {
+  function encode(full: UsageRecord): Buffer {
+    const record = bounded(full);
     telemetry.useIds(record);
     const parent = record.parentSpanId
       ? trace.setSpanContext(context.active(), {
@@ -62,22 +67,23 @@ export function createLedger(options: {
     span.end(hrTime(Math.max(record.endedAt, record.startedAt)));
     const bytes = ended && ProtobufTraceSerializer.serializeRequest([ended]);
     ended = null;
-    return bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : null;
+    if (!bytes) throw new Error('OpenTelemetry made no span of a usage record');
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   const ledger: Ledger = {
-    open: (record) =>
-      journal.append({ kind: 'open', spanId: record.spanId, payload: Buffer.from(JSON.stringify(record)) }),
+    open: (record) => {
+      const payload = Buffer.from(JSON.stringify(bounded(record)));
+      return journal.append({ kind: 'open', spanId: record.spanId, payload });
+    },
     close(record) {
-      const payload = encode(record);
-      if (payload) void journal.append({ kind: 'close', spanId: record.spanId, payload });
+      void journal.append({ kind: 'close', spanId: record.spanId, payload: encode(record) });
     },
     drain: (timeoutMs) => journal.drain(timeoutMs),
   };
   return {
     ...ledger,
-    start: () =>
-      journal.start((open) => encode(options.finish(JSON.parse(open.toString('utf8')) as UsageRecord))),
+    start: () => journal.start((open) => encode(options.finish(readRecord(open.toString('utf8'))))),
     async stop(): Promise<void> {
       await journal.stop();
       await Promise.all(clients.map((client) => client.close()));

@@ -97,6 +97,14 @@ export function spanName(record: UsageRecord): string {
   return model === null ? record.operation : `${record.operation} ${model}`;
 }
 
+const blank = Object.fromEntries(entries.map(([field]) => [field, null]));
+
+/** A record out of its JSON; what an older release did not write down is null or empty. Throws when it is no JSON. */
+export function readRecord(json: string): UsageRecord {
+  const empty = { usage: noUsage, tags: {}, terms: {}, tools: {}, parts: [] };
+  return { ...blank, ...empty, ...JSON.parse(json) };
+}
+
 /** The attributes of a record's span; what is null is left out. */
 export function toAttributes(record: UsageRecord): Attributes {
   const attributes: Attributes = {};

@@ -27,6 +27,12 @@ before(async () => {
         silent: { api: 'openai', base_url: `${provider.url}/v1`, api_key: 'k', ask_usage: false },
       },
     },
+    // What applications here tell their OpenTelemetry is nothing to the ledger.
+    env: {
+      OTEL_SDK_DISABLED: 'true',
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '3',
+      OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '2',
+    },
   });
   const as = (name: string, headers: Record<string, string> = {}, path?: string) =>
     client({ 'x-weir-user': name, ...headers }, path);

@@ -13,9 +13,17 @@ import { usageRecord } from '../fixtures/usage-records.ts';
 
 const drainMs = 20_000;
 
-async function house(t: TestContext, moods: Mood[], options: { maxBytes?: number; syncMs?: number } = {}) {
+async function house(
+  t: TestContext,
+  moods: [Mood, ...Mood[]],
+  options: { maxBytes?: number; syncMs?: number } = {},
+) {
   const root = mkdtempSync(join(tmpdir(), 'weir-journal-'));
-  const endpoints = await Promise.all(moods.map(startOtlpEndpoint));
+  const [first, ...rest] = moods;
+  const endpoints = [
+    await startOtlpEndpoint(first),
+    ...(await Promise.all(rest.map(startOtlpEndpoint))),
+  ] as const;
   t.after(async () => {
     await Promise.all(endpoints.map((each) => each.stop()));
     rmSync(root, { recursive: true });
@@ -25,7 +33,7 @@ async function house(t: TestContext, moods: Mood[], options: { maxBytes?: number
   const open = () =>
     createLedger({
       root,
-      endpoints: endpoints.map(({ url }) => ({ url, headers: { 'x-tenant': 'a' } })),
+      endpoints: [addressOf(endpoints[0]), ...endpoints.slice(1).map(addressOf)],
       version: 'test',
       finish: (record) => ({ ...record, errorCode: 'finished' }),
       log,
@@ -35,6 +43,7 @@ async function house(t: TestContext, moods: Mood[], options: { maxBytes?: number
   return { root, endpoints, lines, open };
 }
 
+const addressOf = ({ url }: { url: string }) => ({ url, headers: { 'x-tenant': 'a' } });
 const records = (count: number) => Array.from({ length: count }, () => usageRecord());
 const ids = (list: { spanId: string }[]) => list.map(({ spanId }) => spanId);
 
@@ -43,7 +52,7 @@ test('each endpoint gets every record in order, at its own pace, and the journal
   const [quick, slow] = endpoints;
   assert(quick && slow);
   const ledger = open();
-  await ledger.start();
+  ledger.start();
   const made = records(1_500);
   for (const record of made) ledger.close(record);
   await quick.until(() => quick.taken.length === made.length);
@@ -69,7 +78,7 @@ test('what a killed process left is shipped by the next: the finished as they ar
   // Its journal is left alone while it lives.
   endpoint.state.mood = 503;
   const early = open();
-  await early.start();
+  early.start();
   assert.equal(lines.length, 0);
   await early.stop();
   const ended = once(child, 'exit');
@@ -78,7 +87,7 @@ test('what a killed process left is shipped by the next: the finished as they ar
 
   endpoint.state.mood = 200;
   const ledger = open();
-  await ledger.start();
+  ledger.start();
   assert.deepEqual(await ledger.drain(drainMs), { left: 0 });
   assert.deepEqual(endpoint.taken, [...written.closed, ...written.open, 'ffffffffffffffff']);
   assert(lines.some(({ finished, interrupted }) => finished === 10 && interrupted === 6));
@@ -90,7 +99,7 @@ test('a record that an endpoint refuses for good costs itself only', async (t) =
   const made = records(100);
   const { endpoints, lines, open } = await house(t, [{ poison: made[42]?.spanId ?? '' }]);
   const ledger = open();
-  await ledger.start();
+  ledger.start();
   for (const record of made) ledger.close(record);
   assert.deepEqual(await ledger.drain(drainMs), { left: 0 });
   assert.deepEqual(endpoints[0]?.taken, ids(made.toSpliced(42, 1)));
@@ -103,7 +112,7 @@ test('a full journal keeps the oldest, and counts what it drops', async (t) => {
   const [endpoint] = endpoints;
   assert(endpoint);
   const ledger = open();
-  await ledger.start();
+  ledger.start();
   const made = records(200);
   for (const record of made) {
     ledger.close(record);
@@ -114,5 +123,44 @@ test('a full journal keeps the oldest, and counts what it drops', async (t) => {
   assert(endpoint.taken.length > 5 && endpoint.taken.length < 100, String(endpoint.taken.length));
   assert.deepEqual(endpoint.taken, ids(made).slice(0, endpoint.taken.length));
   assert(lines.some(({ msg, dropped }) => msg === 'usage records were dropped' && dropped === 1));
+  await ledger.stop();
+});
+
+test('an endpoint that is away for long costs the ledger nothing; it misses the oldest itself', async (t) => {
+  const { endpoints, lines, open } = await house(t, [200, 503], { maxBytes: 100_000 });
+  const [collector, away] = endpoints;
+  assert(away);
+  const ledger = open();
+  ledger.start();
+  const made = records(500);
+  for (const [index, record] of made.entries()) {
+    ledger.close(record);
+    if (index % 20 === 19) await collector.until(() => collector.taken.length === index + 1);
+  }
+  assert.deepEqual(collector.taken, ids(made));
+  assert(lines.some(({ msg }) => msg.includes('too far behind')));
+  away.state.mood = 200;
+  const last = usageRecord();
+  ledger.close(last);
+  assert.deepEqual(await ledger.drain(drainMs), { left: 0 });
+  assert.equal(away.taken.at(-1), last.spanId);
+  assert(away.taken.length < made.length);
+  await ledger.stop();
+});
+
+test('whatever a caller calls its model, its line can be read again', async (t) => {
+  const { endpoints, open } = await house(t, [200]);
+  const ledger = open();
+  ledger.start();
+  const huge = 'm'.repeat(20 * 1024 * 1024);
+  const parts = Array.from({ length: 5_000 }, () => ({ model: huge, usage: usageRecord().usage }));
+  const poisoned = usageRecord({ requestedModel: huge, user: huge, path: huge, tags: { huge }, parts });
+  const next = usageRecord();
+  for (const record of [poisoned, next]) {
+    await ledger.open(record);
+    ledger.close(record);
+  }
+  assert.deepEqual(await ledger.drain(drainMs), { left: 0 });
+  assert.deepEqual(endpoints[0].taken, [poisoned.spanId, next.spanId]);
   await ledger.stop();
 });

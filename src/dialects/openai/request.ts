@@ -3,6 +3,7 @@ import { canonicalForm } from '../canonical.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { asObject, asString, firstCount, type JsonObject, readJson } from '../json.ts';
 import type { Reuse } from '../reuse.ts';
+import { shortName } from '../text.ts';
 
 /** A body that is a JSON object. */
 export interface Body {
@@ -23,7 +24,7 @@ export function requestFacts(
   reuse: Reuse,
   own: Partial<Omit<RequestFacts, 'hash' | 'textChars' | 'repeatable' | 'deterministic' | 'labels'>>,
 ): RequestFacts {
-  return {
+  const facts = {
     model: asString(request.model),
     stream: request.stream === true,
     user: asString(request.user),
@@ -31,6 +32,12 @@ export function requestFacts(
     reasoningEffort: null,
     hidesUsage: false,
     ...own,
+  };
+  return {
+    ...facts,
+    model: shortName(facts.model),
+    user: shortName(facts.user),
+    reasoningEffort: shortName(facts.reasoningEffort),
     textChars: textChars(request),
     hash: createHash('sha256').update(canonicalForm(text, reuse.uncounted)).digest('hex'),
     repeatable: !reuse.never.some(({ holds }) => holds(request)),

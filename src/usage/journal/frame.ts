@@ -14,8 +14,11 @@ export interface Frame {
 const headerBytes = 4 + 4 + 1 + 8;
 /** No record is this large: a length beyond it is damage. */
 const maxPayloadBytes = 16 * 1024 * 1024;
+export const maxFrameBytes = headerBytes + maxPayloadBytes;
 
+/** Throws a RangeError when the payload is too large to be read again. */
 export function encodeFrame({ kind, spanId, payload }: Frame): Buffer {
+  if (payload.length > maxPayloadBytes) throw new RangeError(`a line of ${payload.length} bytes`);
   const frame = Buffer.allocUnsafe(headerBytes + payload.length);
   frame.writeUInt32LE(payload.length, 0);
   frame.writeUInt8(kind === 'open' ? 1 : 2, 8);

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { decodeFrames, type Frame } from './frame.ts';
 import { isDead, readOwner } from './owner.ts';
@@ -28,44 +29,23 @@ export function adoptDead(root: string, own: string, log: Logger): string[] {
   return adopted;
 }
 
-/** The lines of a journal that was left: finished spans, and calls that never came to an end. */
-export function readLeft(directory: string, log: Logger): { closed: Frame[]; open: Frame[] } {
-  const closed: Frame[] = [];
-  const open = new Map<string, Frame>();
-  for (const inner of innerJournals(directory)) {
-    const left = readLeft(inner, log);
-    closed.push(...left.closed);
-    for (const frame of left.open) open.set(frame.spanId, frame);
-  }
-  for (const file of segmentFiles(directory)) {
-    const bytes = readFileSync(join(directory, file));
-    const { frames, damaged, bytes: good } = decodeFrames(bytes);
-    if (damaged)
-      log.error(
-        { journal: basename(directory), file, lost: bytes.length - good },
-        'a segment is damaged: what follows is lost',
-      );
-    for (const frame of frames) {
-      if (frame.kind === 'open') open.set(frame.spanId, frame);
-      else closed.push(frame);
-    }
-  }
-  for (const { spanId } of closed) open.delete(spanId);
-  return { closed, open: [...open.values()] };
+/** The segments of a journal that was left, in order; first those of journals that it had itself taken over. */
+export function segmentsLeft(directory: string): string[] {
+  const names = readdirSync(directory).sort();
+  return [
+    ...names
+      .filter((name) => name.startsWith('adopted-'))
+      .flatMap((name) => segmentsLeft(join(directory, name))),
+    ...names.filter((name) => /^\d{8}\.log$/.test(name)).map((name) => join(directory, name)),
+  ];
 }
 
-function innerJournals(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => name.startsWith('adopted-'))
-    .map((name) => join(directory, name));
-}
-
-function segmentFiles(directory: string): string[] {
-  return existsSync(directory)
-    ? readdirSync(directory)
-        .filter((name) => /^\d{8}\.log$/.test(name))
-        .sort()
-    : [];
+/** The lines of a segment, up to the first that is damaged. */
+export async function readSegment(file: string, log: Logger): Promise<Frame[]> {
+  const bytes = await readFile(file);
+  const { frames, damaged, bytes: good } = decodeFrames(bytes);
+  if (damaged) log.error({ file, lost: bytes.length - good }, 'a segment is damaged: what follows is lost');
+  return frames;
 }
 
 export function removeJournal(directory: string): void {

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { decodeFrames, type Frame } from './frame.ts';
+import { decodeFrames, type Frame, maxFrameBytes } from './frame.ts';
 import type { Send } from './otlp-client.ts';
 import { type Position, segmentFile } from './writer.ts';
 
@@ -58,6 +58,11 @@ export class Shipper {
     this.#wake?.();
   }
 
+  /** Gives up everything before `position`. */
+  skip(position: Position): void {
+    if (isBefore(this.#position, position)) this.#position = position;
+  }
+
   /** Do not wait for more to gather: somebody waits for the end. */
   hurry(): void {
     this.#hurry = true;
@@ -92,24 +97,24 @@ export class Shipper {
     const { frames, next } = await this.#read();
     const closed = frames.filter(({ kind }) => kind === 'close').map(({ payload }) => payload);
     if (!(await this.#deliver(closed))) return;
-    this.#position = next;
+    this.skip(next);
     this.#onAcknowledged();
   }
 
   /** The next frames, and the position behind them. */
-  async #read(): Promise<{ frames: Frame[]; next: Position }> {
+  async #read(bytes = readBytes): Promise<{ frames: Frame[]; next: Position }> {
     const { segment, offset } = this.#position;
     const nextSegment = { segment: segment + 1, offset: 0 };
     const file = await open(segmentFile(this.#directory, segment)).catch(() => null);
     if (!file) return { frames: [], next: segment < this.#end.segment ? nextSegment : this.#end };
     try {
-      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(readBytes), position: offset });
+      const { buffer, bytesRead } = await file.read({ buffer: Buffer.allocUnsafe(bytes), position: offset });
       const found = decodeFrames(buffer.subarray(0, bytesRead));
       const frames = found.frames.slice(0, maxBatchSpans);
       const taken = frames.length === found.frames.length ? found.bytes : sizeOf(frames);
       if (frames.length > 0) return { frames, next: { segment, offset: offset + taken } };
-      if (bytesRead === readBytes && !found.damaged)
-        throw new Error(`a line of segment ${segment} is larger than a read`);
+      if (bytesRead === bytes && !found.damaged && bytes < maxFrameBytes)
+        return await this.#read(maxFrameBytes);
       // The end of this segment, or a torn tail that nothing follows.
       if (segment < this.#end.segment) return { frames: [], next: nextSegment };
       return { frames: [], next: { segment, offset: Math.max(offset, this.#end.offset) } };

@@ -22,7 +22,7 @@ export class SegmentWriter {
   #file: FileHandle | null = null;
   #end: Position = { segment: 1, offset: 0 };
   #synced: Position | null = null;
-  #waiting: { frame: Frame; done: (at: Position) => void; failed: (error: unknown) => void }[] = [];
+  #waiting: { bytes: Buffer; done: (at: Position) => void; failed: (error: unknown) => void }[] = [];
   #writing: Promise<void> | null = null;
 
   constructor(directory: string, onWritten: (end: Position) => void) {
@@ -33,7 +33,7 @@ export class SegmentWriter {
   /** Resolves with the segment that has it when the write(2) is done; rejects when it failed. */
   append(frame: Frame): Promise<Position> {
     return new Promise((done, failed) => {
-      this.#waiting.push({ frame, done, failed });
+      this.#waiting.push({ bytes: encodeFrame(frame), done, failed });
       this.#writing ??= this.#write().finally(() => {
         this.#writing = null;
       });
@@ -51,7 +51,7 @@ export class SegmentWriter {
       const group = this.#waiting;
       this.#waiting = [];
       try {
-        const at = await this.#writeGroup(group.map(({ frame }) => encodeFrame(frame)));
+        const at = await this.#writeGroup(group.map(({ bytes }) => bytes));
         for (const { done } of group) done(at);
       } catch (error) {
         for (const { failed } of group) failed(error);
