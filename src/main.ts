@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { verifyBudgets } from './roles/budgets.ts';
 import { check } from './roles/check.ts';
+import { close } from './roles/close.ts';
 import { collector } from './roles/collector.ts';
 import { printEnvoy } from './roles/envoy.ts';
 import { createKey, listKeys, revokeKey } from './roles/keys.ts';
@@ -68,6 +69,11 @@ command(
   verifyBudgets,
   budgets,
 ).option('--wait <seconds>', 'how long what processors count and what the ledger has may lag', '15');
+command(
+  'close',
+  'closes a period: its sums stand, what changes them later is booked later',
+  close,
+).requiredOption('--until <date>', 'day after the last, in UTC');
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
 

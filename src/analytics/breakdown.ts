@@ -10,7 +10,7 @@ export type Interval = (typeof intervals)[number];
 export const orders = {
   cost: 'sum(cost_usd)',
   saved: 'sum(saved_usd)',
-  calls: 'count(*)',
+  calls: 'count(*) FILTER (WHERE NOT adjusts)',
   input_tokens: 'sum(input_tokens)',
   output_tokens: 'sum(output_tokens)',
 } as const;
@@ -62,18 +62,19 @@ export interface BreakdownQuery {
 /** Answered by weir itself. */
 const own = "cache IN ('hit', 'coalesced')";
 
+/** Of bookings: an adjustment adds to tokens and money, and is no call. */
 export const sums = `
-  count(*) AS calls,
-  count(*) FILTER (WHERE cache = 'hit') AS hits,
-  count(*) FILTER (WHERE cache = 'coalesced') AS coalesced,
-  count(*) FILTER (WHERE outcome NOT IN ('completed', 'disconnected', 'unsettled')) AS errors,
+  count(*) FILTER (WHERE NOT adjusts) AS calls,
+  count(*) FILTER (WHERE cache = 'hit' AND NOT adjusts) AS hits,
+  count(*) FILTER (WHERE cache = 'coalesced' AND NOT adjusts) AS coalesced,
+  count(*) FILTER (WHERE outcome NOT IN ('completed', 'disconnected', 'unsettled') AND NOT adjusts) AS errors,
   coalesce(sum(input_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS input_tokens,
   coalesce(sum(output_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS output_tokens,
   coalesce(sum(cache_read_tokens) FILTER (WHERE NOT ${own}), 0)::bigint AS cache_read_tokens,
   trim_scale(sum(cost_usd))::text AS cost_usd,
   trim_scale(sum(tool_usd))::text AS tool_usd,
   trim_scale(sum(saved_usd))::text AS saved_usd,
-  count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL) AS unpriced`;
+  count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts) AS unpriced`;
 
 /** Groups times intervals. */
 const maxRows = 50_000;
@@ -97,7 +98,7 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
   const { rows } = await pool.query<Sums & Latencies & { time: Date | null } & Record<string, unknown>>(
     `SELECT ${[...columns, `${time} AS time`, sums, query.percentiles ? latencies : noLatencies].join(', ')}
-       FROM usage
+       FROM bookings
       WHERE ${condition(parameters, query)}
       ${by && `GROUP BY ${by}`}
       ORDER BY ${orders[order]} DESC NULLS LAST, count(*) DESC${by && `, ${by}`}

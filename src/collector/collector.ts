@@ -6,6 +6,7 @@ import type { Pool } from '../db/pool.ts';
 import { createIngest } from './ingest.ts';
 import { createOtlpGrpc } from './otlp-grpc.ts';
 import { createOtlpHttp } from './otlp-http.ts';
+import type { PriceSource } from './priced-rows.ts';
 import { createSettler } from './settle.ts';
 
 const sweepEveryMs = 10_000;
@@ -19,10 +20,11 @@ export function createCollector(options: {
   http: Address;
   log: Logger;
   now: () => number;
+  source: PriceSource;
 }) {
-  const { pool, log, now } = options;
+  const { pool, log, now, source } = options;
   const settler = createSettler({ pool, log, now });
-  const { ingest, counts, drain } = createIngest({ pool, log, now, settle: settler.settle });
+  const { ingest, counts, drain } = createIngest({ pool, log, now, source, settle: settler.settle });
   const budget = createByteBudget(heldBytes);
   const grpc = createOtlpGrpc({ address: options.grpc, ingest, budget });
   const http = createOtlpHttp({ address: options.http, ingest, budget, log });

@@ -5,6 +5,7 @@ import { fromSpan } from '../usage/span.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
+import type { PriceSource } from './priced-rows.ts';
 import { type UsageSpan, writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
 
@@ -50,13 +51,18 @@ export function createIngest(options: {
   pool: Pool;
   log: Logger;
   now: () => number;
+  /** For calls whose numbers come later than they. */
+  source: PriceSource;
   /** Told of exchanges that a witness may now settle. */
   settle(exchangeIds: string[]): void;
 }) {
-  const { pool, log, now, settle } = options;
+  const { pool, log, now, settle, source } = options;
   const counts: IngestCounts = { usage: 0, witness: 0, ignored: 0, refused: 0, passedUnseen: 0 };
   const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
-  const usage = createGroupCommit<UsageSpan>({ ...bounds, write: (spans) => writeUsage(pool, spans, now()) });
+  const usage = createGroupCommit<UsageSpan>({
+    ...bounds,
+    write: (spans) => writeUsage(pool, spans, { receivedAt: now(), source, log }),
+  });
   const witnesses = createGroupCommit<Witness>({
     ...bounds,
     write: (items) => writeWitnesses(pool, items, now()),

@@ -1,44 +1,35 @@
-import type { Pool } from '../db/pool.ts';
-import { priceFields } from '../exchange/pricing.ts';
-import type { Pricer } from '../usage/price.ts';
-import type { TokenUsage, UsageRecord } from '../usage/record.ts';
-import { tokenColumns } from './usage-rows.ts';
+import type { PoolClient } from 'pg';
+import { type Pool, withConnection } from '../db/pool.ts';
+import { whileOpen } from './closed-periods.ts';
+import { type PricedRow, type PriceSource, pricedColumns, priceRow } from './priced-rows.ts';
 
 const batch = 1_000;
+const money = ['list_usd', 'cost_usd', 'saved_usd', 'tool_usd'] as const;
 
 export interface Repriced {
   /** Rows with usage in the range. */
   looked: number;
   /** Rows whose price is another one now. */
   changed: number;
+  /** Rows of closed periods whose price is another one: they stay, and what they lack is booked now. */
+  adjusted: number;
   unpricedBefore: number;
   unpricedAfter: number;
 }
 
-/** A row as its price needs it. Money and times in PostgreSQL's own text. */
-type Row = {
-  key: [traceId: string, spanId: string, startedAt: string];
-  started_ms: number;
-  server_address: string;
-  saved_usd: string | null;
-  list_usd: string | null;
-  cost_usd: string | null;
-  tool_usd: string | null;
-} & Record<(typeof tokenColumns)[number][1], number | null> &
-  Pick<
-    UsageRecord,
-    'provider' | 'path' | 'model' | 'cache' | 'terms' | 'tools' | 'parts' | 'requestedModel' | 'serviceTier'
-  > &
-  Pick<UsageRecord, 'reportedUsd' | 'credentialFingerprint' | 'usageSource'>;
+/** With the money that it comes to, adjustments included; decimal strings. */
+type Row = PricedRow & Record<(typeof money)[number], string | null> & { closed: boolean };
+
+// An adjustment without a value leaves the value of the row.
+const effective = (name: string) =>
+  `trim_scale(CASE WHEN adjusted.${name} IS NULL THEN usage.${name} ELSE coalesce(usage.${name}, 0) + adjusted.${name} END)::text AS ${name}`;
 
 const select = `
-  SELECT ARRAY[trace_id, span_id, started_at::text] AS key, extract(epoch FROM started_at)::float8 * 1000 AS started_ms,
-         provider, server_address, path, model, cache, terms, tools, parts, requested_model AS "requestedModel",
-         service_tier AS "serviceTier", reported_usd::text AS "reportedUsd",
-         credential_fingerprint AS "credentialFingerprint", usage_source AS "usageSource",
-         ${['saved', 'list', 'cost', 'tool'].map((name) => `trim_scale(${name}_usd)::text AS ${name}_usd`).join(', ')},
-         ${tokenColumns.map(([, name]) => name).join(', ')}
-    FROM usage
+  SELECT ${pricedColumns}, ${money.map(effective).join(', ')}, coalesce(usage.started_at < $6, false) AS closed
+    FROM usage LEFT JOIN LATERAL (
+           SELECT ${money.map((name) => `sum(${name}) AS ${name}`).join(', ')} FROM usage_adjustments a
+            WHERE a.trace_id = usage.trace_id AND a.span_id = usage.span_id AND a.started_at = usage.started_at
+         ) adjusted ON true
    WHERE started_at >= $1 AND started_at < $2 AND usage_source IS NOT NULL
      AND (started_at, trace_id, span_id) > ($3::timestamptz, $4, $5)
    ORDER BY started_at, trace_id, span_id
@@ -53,6 +44,13 @@ const update = `
          cost_disputed boolean, price_model text, price_version text, price_factors text)
    WHERE usage.trace_id = new.key[1] AND usage.span_id = new.key[2] AND usage.started_at = new.key[3]::timestamptz`;
 
+const adjust = `
+  INSERT INTO usage_adjustments (trace_id, span_id, started_at, booked_at, reason, price_version, ${money.join(', ')})
+  SELECT key[1], key[2], key[3]::timestamptz, now(), 'reprice', price_version,
+         ${money.map((name) => `nullif(coalesce(${name}, 0) - coalesce(was_${name}, 0), 0)`).join(', ')}
+    FROM jsonb_to_recordset($1) AS new(key text[], price_version text,
+         ${money.map((name) => `${name} numeric, was_${name} numeric`).join(', ')})`;
+
 /**
  * Prices the calls of a range of time anew, by today's table and config at the dates of the calls: what was
  * unpriced gets a price when one is known now. `dryRun` counts and changes nothing.
@@ -60,22 +58,18 @@ const update = `
 export async function reprice(
   pool: Pool,
   range: { from: string; to: string },
-  options: { pricer: Pricer; baseUrl: (provider: string) => string | undefined; dryRun: boolean },
+  options: PriceSource & { dryRun: boolean },
 ): Promise<Repriced> {
-  const total: Repriced = { looked: 0, changed: 0, unpricedBefore: 0, unpricedAfter: 0 };
+  const total: Repriced = { looked: 0, changed: 0, adjusted: 0, unpricedBefore: 0, unpricedAfter: 0 };
   let last = ['-infinity', '', ''];
   for (;;) {
-    const { rows } = await pool.query<Row>(select, [range.from, range.to, ...last]);
-    const priced = rows.map((row) => ({ row, price: priceOf(row, options) }));
-    const changes = priced.filter(({ row, price }) => isOther(row, price));
-    total.looked += rows.length;
-    total.changed += changes.length;
-    total.unpricedBefore += priced.filter(({ row }) => row.cost_usd === null).length;
-    total.unpricedAfter += priced.filter(({ price }) => price.cost_usd === null).length;
-    if (!options.dryRun && changes.length > 0) {
-      const values = changes.map(({ row, price }) => ({ key: row.key, ...price }));
-      await pool.query(update, [JSON.stringify(values)]);
-    }
+    const rows = await withConnection(pool, (client) =>
+      whileOpen(client, async (closed) => {
+        const found = await client.query<Row>(select, [range.from, range.to, ...last, closed]);
+        await repriceRows(client, found.rows, options, total);
+        return found.rows;
+      }),
+    );
     const end = rows.at(-1);
     if (!end || rows.length < batch) return total;
     const [traceId, spanId, startedAt] = end.key;
@@ -83,29 +77,32 @@ export async function reprice(
   }
 }
 
-function priceOf(row: Row, options: Parameters<typeof reprice>[2]) {
-  const usage = Object.fromEntries(tokenColumns.map(([part, name]) => [part, row[name]])) as TokenUsage;
-  const base_url = options.baseUrl(row.provider) ?? `https://${row.server_address}`;
-  const price = priceFields(
-    { ...row, usage, startedAt: row.started_ms },
-    { provider: { base_url } },
-    options.pricer,
+async function repriceRows(
+  client: PoolClient,
+  rows: Row[],
+  options: PriceSource & { dryRun: boolean },
+  total: Repriced,
+): Promise<void> {
+  const priced = rows.map((row) => ({ row, price: priceRow(row, options) }));
+  const changes = priced.filter(
+    ({ row, price }) => !row.closed && money.some((name) => row[name] !== price[name]),
   );
-  const isHit = row.cache === 'hit';
-  return {
-    list_usd: isHit ? null : price.listUsd,
-    // A hit costs nothing, and saves what its call would have cost.
-    cost_usd: isHit ? '0' : price.costUsd,
-    saved_usd: isHit ? price.costUsd : row.saved_usd,
-    tool_usd: isHit ? null : price.toolUsd,
-    cost_disputed: price.costDisputed,
-    price_model: price.priceModel,
-    price_version: price.priceVersion,
-    price_factors: price.priceFactors,
-  };
+  // To a sum nothing and null are the same.
+  const adjustments = priced.filter(
+    ({ row, price }) => row.closed && money.some((name) => (row[name] ?? '0') !== (price[name] ?? '0')),
+  );
+  total.looked += rows.length;
+  total.changed += changes.length;
+  total.adjusted += adjustments.length;
+  total.unpricedBefore += priced.filter(({ row }) => row.cost_usd === null).length;
+  total.unpricedAfter += priced.filter(({ price }) => price.cost_usd === null).length;
+  if (options.dryRun) return;
+  const values = changes.map(({ row, price }) => ({ key: row.key, ...price }));
+  if (values.length > 0) await client.query(update, [JSON.stringify(values)]);
+  const booked = adjustments.map(({ row, price }) => ({ key: row.key, ...price, ...before(row) }));
+  if (booked.length > 0) await client.query(adjust, [JSON.stringify(booked)]);
 }
 
-function isOther(row: Row, price: ReturnType<typeof priceOf>): boolean {
-  const names = ['list_usd', 'cost_usd', 'saved_usd', 'tool_usd'] as const;
-  return names.some((name) => row[name] !== price[name]);
+function before(row: Row): Record<string, string | null> {
+  return Object.fromEntries(money.map((name) => [`was_${name}`, row[name]]));
 }

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
-import { settleLate } from './late-usage.ts';
 
 /** How long an exchange waits for its witness, from its arrival here. */
 const graceMs = 60_000;
 /** How long a witness that has served is kept. */
 const witnessKeptMs = 24 * 3_600_000;
+/** How long the numbers of an answer wait for the call that asked for it. */
+const lateKeptMs = 60 * 24 * 3_600_000;
 const deleteBatch = 1_000;
 /** Exchanges waiting for the next look; those beyond are left to the sweep. */
 const maxWaiting = 10_000;
@@ -47,6 +48,11 @@ const forget = `
     WHERE received_at <= to_timestamp($1::float8 / 1000) AND exchange_id IS NOT NULL AND upgrade IS NULL
     LIMIT ${deleteBatch} FOR UPDATE SKIP LOCKED)`;
 
+const forgetLate = `
+  DELETE FROM late_usage WHERE ctid IN (
+    SELECT ctid FROM late_usage WHERE received_at <= to_timestamp($1::float8 / 1000)
+    LIMIT ${deleteBatch} FOR UPDATE SKIP LOCKED)`;
+
 /**
  * Settles exchanges whose end no processor saw by what Envoy's access log says of them. Usage and witness
  * may come in any order, to any number of collectors.
@@ -80,7 +86,7 @@ export function createSettler(options: { pool: Pool; log: Logger; now: () => num
       await pool.query(settleByWitness, [null]);
       await pool.query(giveUp, [now() - graceMs]);
       await pool.query(forget, [now() - witnessKeptMs]);
-      await settleLate(pool, null);
+      await pool.query(forgetLate, [now() - lateKeptMs]);
     },
     async drain(): Promise<void> {
       await looking;

@@ -1,7 +1,11 @@
 import type { PoolClient } from 'pg';
 import { type UsageRecord, usageNames } from '../usage/record.ts';
+import { bookChange } from './bookings.ts';
+import { settlingMs } from './closed-periods.ts';
 import { type Column, insertStatement, insertValues, storable, storableJson } from './insert.ts';
 
+/** The last time that Date knows. */
+const maxDateMs = 8.64e15;
 const text = (value: string | null) => (value === null ? null : storable(value));
 
 /** Where each part of the usage stands: `cacheWrite5m` in `cache_write_5m_tokens`. */
@@ -45,6 +49,8 @@ export const columns: Column<UsageRecord>[] = [
   ['limited_by', 'text', (r) => text(r.limitedBy)],
   ['cache', 'text', (r) => r.cache],
   ['cache_key', 'text', (r) => text(r.cacheKey)],
+  ['cache_expires_at', 'timestamptz', (r) => (r.cacheExpiresAt === null ? null : instant(r.cacheExpiresAt))],
+  ['prefix_hashes', 'jsonb', (r) => storableJson(r.prefixHashes)],
   ...tokenColumns.map(([part, name]): Column<UsageRecord> => [name, 'bigint', (r) => r.usage[part]]),
   ['parts', 'jsonb', (r) => storableJson(r.parts)],
   ['tools', 'jsonb', (r) => storableJson(r.tools)],
@@ -84,7 +90,15 @@ export async function insertUsage(
   records: readonly UsageRecord[],
   receivedAt: number,
 ): Promise<void> {
-  await client.query(statement, insertValues(columns, records, receivedAt));
+  const write = () => client.query(statement, insertValues(columns, records, receivedAt));
+  const old = records.filter(({ startedAt }) => startedAt < receivedAt - settlingMs);
+  if (old.length === 0) await write();
+  else
+    await bookChange(
+      client,
+      old.map(({ traceId, spanId, startedAt }) => [traceId, spanId, instant(startedAt)]),
+      write,
+    );
 }
 
 /** Identity of a record. */
@@ -103,8 +117,9 @@ function duration(record: UsageRecord): number {
   return Math.round((record.endedAt - record.startedAt) * 1_000) / 1_000;
 }
 
-/** ISO 8601 with microseconds. */
+/** ISO 8601 with microseconds; what is no time is left to PostgreSQL to refuse. */
 function instant(milliseconds: number): string {
+  if (!(Math.abs(milliseconds) <= maxDateMs)) return String(milliseconds);
   const microseconds = Math.round(milliseconds * 1_000);
   const fraction = String(microseconds % 1_000_000).padStart(6, '0');
   return `${new Date(Math.floor(microseconds / 1_000)).toISOString().slice(0, 19)}.${fraction}Z`;

@@ -1,10 +1,12 @@
+import type { Logger } from 'pino';
 import { type Pool, withConnection } from '../db/pool.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty } from './insert.ts';
-import { insertLateUsage, isLate, settleLate, withoutNumbers } from './late-usage.ts';
+import { isLate, isPending, keepLateUsage, settleLateUsage, withoutNumbers } from './late-usage.ts';
 import type { Span } from './otlp.ts';
+import type { PriceSource } from './priced-rows.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
 
 /** A usage span as it came, and what it says. */
@@ -17,8 +19,9 @@ export interface UsageSpan {
 export async function writeUsage(
   pool: Pool,
   spans: UsageSpan[],
-  receivedAt: number,
+  options: { receivedAt: number; source: PriceSource; log: Logger },
 ): Promise<Refusals<UsageSpan>> {
+  const { receivedAt, source, log } = options;
   const refusals = new Map<UsageSpan, string>();
   const best = new Map<string, UsageSpan>();
   for (const each of spans) {
@@ -30,9 +33,9 @@ export async function writeUsage(
   }
   // Writers side by side lock rows in the same order.
   const ordered = [...best].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
-  const late = ordered.map(({ record }) => record).filter(isLate);
-  return withConnection(pool, async (client) => {
-    await insertLateUsage(client, late);
+  const late = ordered.filter(({ record }) => isLate(record));
+  await withConnection(pool, async (client) => {
+    const unkept = await keepLateUsage(client, late);
     const faulty = await insertAllButFaulty(ordered, (part) =>
       insertUsage(
         client,
@@ -40,16 +43,14 @@ export async function writeUsage(
         receivedAt,
       ),
     );
-    if (late.length > 0)
-      await settleLate(
-        client,
-        late.flatMap(({ responseId }) => responseId ?? []),
-      );
-    for (const [each, reason] of faulty) refusals.set(each, reason);
+    for (const [each, reason] of [...unkept, ...faulty]) refusals.set(each, reason);
     const letters = [...refusals].map(([{ span }, reason]) => ({ reason, content: readable(span) }));
     await insertDeadLetters(client, letters, receivedAt);
-    return refusals;
   });
+  const pending = ordered.filter(({ record }) => isPending(record));
+  const ids = [...late, ...pending].flatMap(({ record }) => record.responseId ?? []);
+  await settleLateUsage(pool, ids, { source, log, now: receivedAt });
+  return refusals;
 }
 
 /** What of a record's identity a span lacks. */

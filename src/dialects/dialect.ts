@@ -16,6 +16,8 @@ export interface RequestFacts {
   hash: string;
   /** Characters of text in it, without images and the like: enough for a first guess of its tokens. */
   textChars: number;
+  /** Of the prompt's first 1,024 tokens, the first 2,048, … (prefix-hashes.ts). */
+  prefixHashes: string[];
   /** An answer to it may be given again: it rests on nothing but the request, and leaves nothing behind. */
   repeatable: boolean;
   /** It asks for the same answer each time: temperature 0, or a seed. */

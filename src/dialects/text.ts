@@ -3,6 +3,13 @@ const maxHeldChars = 16 * 1024;
 /** Many small strings take more memory than one large. */
 const pieceChars = 1024;
 
+/** Longer texts without a space at their beginning are data: base64 of an image, a file, a sound. */
+const maxWordChars = 1_000;
+
+export function isData(text: string): boolean {
+  return text.length > maxWordChars && !/\s/.test(text.slice(0, maxWordChars));
+}
+
 /** Longer than any name or id that there is reason to send. */
 export const maxNameChars = 512;
 

@@ -49,6 +49,8 @@ export function draftRecord(call: {
     limitedBy: null,
     cache: 'bypass',
     cacheKey: null,
+    cacheExpiresAt: null,
+    prefixHashes: [],
     usage: noUsage,
     usageSource: null,
     parts: [],

@@ -137,6 +137,8 @@ export class Exchange {
       maxOutputTokens: facts.maxOutputTokens,
       reasoningEffort: facts.reasoningEffort,
       cacheKey: key,
+      cacheExpiresAt: this.#startedAt + control.ttl,
+      prefixHashes: facts.prefixHashes,
       cache: control.read ? 'miss' : 'bypass',
       ...(this.#record.user === null && { user: facts.user }),
     });

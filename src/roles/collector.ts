@@ -29,15 +29,16 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   }
   const log = parent.child({ role: 'collector' });
   const pool = createPool(config.postgres.url, { log, max: 20 });
+  const fingerprint = createFingerprint(await readHashKey(pool));
+  const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const records = createCollector({
     pool,
     grpc: config.listen.otlp_grpc,
     http: config.listen.otlp_http,
     log,
     now: Date.now,
+    source: { pricer, baseUrl: (provider) => config.providers[provider]?.base_url },
   });
-  const fingerprint = createFingerprint(await readHashKey(pool));
-  const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const keyring = createKeyring(sealKeysOf(config, paths));
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });

@@ -67,6 +67,10 @@ export interface UsageRecord {
 
   cache: CacheResult;
   cacheKey: string | null;
+  /** When an answer that the policy lets be kept is kept no longer; told also where none is. */
+  cacheExpiresAt: number | null;
+  /** Of the prompt's beginning, at steps of 1,024 tokens: what of it calls have in common. */
+  prefixHashes: string[];
 
   usage: TokenUsage;
   usageSource: UsageSource | null;

@@ -5,7 +5,10 @@ import { noUsage, type TokenUsage, type UsagePart, type UsageRecord, usageNames 
 type Kind = 'text' | 'number' | 'flag';
 /** Fields that are not attributes: they are the span's own. */
 type SpanField = 'traceId' | 'spanId' | 'parentSpanId' | 'startedAt' | 'endedAt';
-type Field = Exclude<keyof UsageRecord, SpanField | 'tags' | 'terms' | 'tools' | 'usage' | 'parts'>;
+type Field = Exclude<
+  keyof UsageRecord,
+  SpanField | 'tags' | 'terms' | 'tools' | 'usage' | 'parts' | 'prefixHashes'
+>;
 
 /**
  * Where each field of a record stands on its span. Names with `gen_ai.` and without a prefix of weir's
@@ -40,6 +43,7 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   limitedBy: ['weir.limit', 'text'],
   cache: ['weir.cache.result', 'text'],
   cacheKey: ['weir.cache.key', 'text'],
+  cacheExpiresAt: ['weir.cache.expires_at', 'number'],
   usageSource: ['weir.usage_source', 'text'],
   region: ['weir.region', 'text'],
   listUsd: ['weir.list_usd', 'text'],
@@ -82,6 +86,7 @@ const tokens: Record<keyof TokenUsage, string> = {
 /** Fields whose names are free: a prefix each. */
 const prefixes = { tags: 'weir.tag.', terms: 'weir.term.', tools: 'weir.tool.' } as const;
 const partsName = 'weir.usage.parts';
+const prefixesName = 'weir.prompt.prefix_hashes';
 const entries = Object.entries(fields) as [Field, [string, Kind]][];
 const prefixEntries = Object.entries(prefixes) as [keyof typeof prefixes, string][];
 const tokenEntries = Object.entries(tokens) as [keyof TokenUsage, string][];
@@ -101,7 +106,7 @@ const blank = Object.fromEntries(entries.map(([field]) => [field, null]));
 
 /** A record out of its JSON; what an older release did not write down is null or empty. Throws when it is no JSON. */
 export function readRecord(json: string): UsageRecord {
-  const empty = { usage: noUsage, tags: {}, terms: {}, tools: {}, parts: [] };
+  const empty = { usage: noUsage, tags: {}, terms: {}, tools: {}, parts: [], prefixHashes: [] };
   return { ...blank, ...empty, ...JSON.parse(json) };
 }
 
@@ -124,6 +129,7 @@ export function toAttributes(record: UsageRecord): Attributes {
     const [cluster, namespace] = record.workload.split('/');
     Object.assign(attributes, { 'k8s.cluster.name': cluster, 'k8s.namespace.name': namespace });
   }
+  if (record.prefixHashes.length > 0) attributes[prefixesName] = record.prefixHashes.join(' ');
   if (record.parts.length > 0) attributes[partsName] = JSON.stringify(record.parts);
   return attributes;
 }
@@ -160,7 +166,9 @@ export function fromSpan(span: ArrivedSpan): UsageRecord | null {
     terms: named(attributes, prefixes.terms, 'string'),
     tools: named(attributes, prefixes.tools, 'number'),
   };
-  return { ...own, ...values, usage, ...free, parts: readParts(attributes.get(partsName)) } as UsageRecord;
+  const parts = readParts(attributes.get(partsName));
+  const prefixHashes = readWords(attributes.get(prefixesName));
+  return { ...own, ...values, usage, ...free, parts, prefixHashes } as UsageRecord;
 }
 
 /** The attributes with a prefix, by the rest of their names. */
@@ -174,6 +182,10 @@ function named(
     if (name.startsWith(prefix) && typeof value === type) found.push([name.slice(prefix.length), value]);
   }
   return Object.fromEntries(found);
+}
+
+function readWords(value: AttributeValue | undefined): string[] {
+  return typeof value === 'string' ? value.split(' ') : [];
 }
 
 function readParts(value: AttributeValue | undefined): UsagePart[] {

@@ -31,7 +31,7 @@ test('what had no price gets one, at its own date, and nothing else is touched',
   ];
   await send('traces', traceRequest(records));
   const options = { pricer: createPricer(overrides), baseUrl: () => 'https://api.openai.com/v1' };
-  const expected = { looked: 5, changed: 3, unpricedBefore: 3, unpricedAfter: 1 };
+  const expected = { looked: 5, changed: 3, adjusted: 0, unpricedBefore: 3, unpricedAfter: 1 };
   const read = () =>
     rows(
       `SELECT end_user, trim_scale(cost_usd)::text AS cost, trim_scale(list_usd)::text AS list,

@@ -54,6 +54,8 @@ const record: fc.Arbitrary<UsageRecord> = fc.record(
     limitedBy: text,
     cache: fc.constantFrom('hit', 'miss', 'coalesced', 'bypass'),
     cacheKey: text,
+    cacheExpiresAt: count,
+    prefixHashes: fc.array(hex(16), { maxLength: 3 }),
     usage: anyUsage,
     usageSource: fc.option(fc.constantFrom('provider', 'counted', 'estimated'), { nil: null }),
     parts: fc.array(fc.record({ model: text, usage: anyUsage }, { noNullPrototype: true }), { maxLength: 3 }),

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { canonicalForm } from '../canonical.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { asObject, asString, firstCount, type JsonObject, readJson } from '../json.ts';
+import { prefixHashes } from '../prefix-hashes.ts';
 import type { Reuse } from '../reuse.ts';
-import { shortName } from '../text.ts';
+import { isData, shortName } from '../text.ts';
 
 /** A body that is a JSON object. */
 export interface Body {
@@ -22,7 +23,7 @@ export function readBody(bytes: Uint8Array): Body | null {
 export function requestFacts(
   { request, text }: Body,
   reuse: Reuse,
-  own: Partial<Omit<RequestFacts, 'hash' | 'textChars' | 'repeatable' | 'deterministic' | 'labels'>>,
+  own: Partial<Omit<RequestFacts, 'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels'>>,
 ): RequestFacts {
   const facts = {
     model: asString(request.model),
@@ -39,6 +40,7 @@ export function requestFacts(
     user: shortName(facts.user),
     reasoningEffort: shortName(facts.reasoningEffort),
     textChars: textChars(request),
+    prefixHashes: prefixHashes(request),
     hash: createHash('sha256').update(canonicalForm(text, reuse.uncounted)).digest('hex'),
     repeatable: !reuse.never.some(({ holds }) => holds(request)),
     deterministic: reuse.deterministic(request),
@@ -81,17 +83,13 @@ export function readCompletionRequest(
   });
 }
 
-/** Longer texts without a space at their beginning are data: base64 of an image, a file, a sound. */
-const maxWordChars = 1_000;
-
 function textChars(value: unknown): number {
   const left = [value];
   let chars = 0;
   while (left.length > 0) {
     const each = left.pop();
     if (typeof each === 'string') {
-      const isData = each.length > maxWordChars && !/\s/.test(each.slice(0, maxWordChars));
-      if (!isData) chars += each.length;
+      if (!isData(each)) chars += each.length;
     } else if (typeof each === 'object' && each !== null) {
       for (const inner of Object.values(each)) left.push(inner);
     }

@@ -1,0 +1,50 @@
+-- What is built on a call later (src/usage/record.ts).
+ALTER TABLE usage
+  ADD COLUMN cache_expires_at timestamptz,
+  ADD COLUMN prefix_hashes jsonb NOT NULL DEFAULT '[]';
+
+-- A later read settles also what could only be counted, such as a stream that was left.
+DROP INDEX usage_pending;
+CREATE INDEX usage_pending ON usage (organization, provider, response_id)
+  WHERE usage_source IS DISTINCT FROM 'provider' AND response_id IS NOT NULL;
+CREATE INDEX late_usage_received ON late_usage (received_at);
+
+-- What lies before the greatest `until` is closed: its sums do not change any more.
+CREATE TABLE closed_periods (
+  until timestamptz PRIMARY KEY,
+  closed_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What is added to the sums at `booked_at` for a call that lies in a closed period. A call that comes late, or
+-- whose numbers do, is taken out at its own time and counted when it came.
+CREATE TABLE usage_adjustments (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  trace_id text NOT NULL,
+  span_id text NOT NULL,
+  started_at timestamptz NOT NULL,
+  booked_at timestamptz NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now(),
+  reason text NOT NULL CHECK (reason IN ('reprice', 'late')),
+  input_tokens bigint NOT NULL DEFAULT 0,
+  output_tokens bigint NOT NULL DEFAULT 0,
+  cache_read_tokens bigint NOT NULL DEFAULT 0,
+  list_usd numeric,
+  cost_usd numeric,
+  tool_usd numeric,
+  saved_usd numeric,
+  price_version text
+);
+CREATE INDEX usage_adjustments_call ON usage_adjustments (trace_id, span_id, started_at);
+CREATE INDEX usage_adjustments_booked ON usage_adjustments (booked_at);
+
+-- What sums are made of: the calls, each at its time, and the adjustments, each when it is booked.
+CREATE VIEW bookings AS
+  SELECT false AS adjusts, organization, started_at, duration_ms, first_chunk_ms, provider, server_address, path, model,
+         requested_model, end_user, api_key, operation, cache, outcome, usage_source, region, tags,
+         input_tokens, output_tokens, cache_read_tokens, list_usd, cost_usd, tool_usd, saved_usd
+    FROM usage
+  UNION ALL
+  SELECT true, u.organization, a.booked_at, NULL, NULL, u.provider, u.server_address, u.path, u.model,
+         u.requested_model, u.end_user, u.api_key, u.operation, u.cache, u.outcome, u.usage_source, u.region, u.tags,
+         a.input_tokens, a.output_tokens, a.cache_read_tokens, a.list_usd, a.cost_usd, a.tool_usd, a.saved_usd
+    FROM usage_adjustments a JOIN usage u USING (trace_id, span_id, started_at);
