@@ -36,15 +36,3 @@ CREATE TABLE usage_adjustments (
 );
 CREATE INDEX usage_adjustments_call ON usage_adjustments (trace_id, span_id, started_at);
 CREATE INDEX usage_adjustments_booked ON usage_adjustments (booked_at);
-
--- What sums are made of: the calls, each at its time, and the adjustments, each when it is booked.
-CREATE VIEW bookings AS
-  SELECT false AS adjusts, organization, started_at, duration_ms, first_chunk_ms, provider, server_address, path, model,
-         requested_model, end_user, api_key, operation, cache, outcome, usage_source, region, tags,
-         input_tokens, output_tokens, cache_read_tokens, list_usd, cost_usd, tool_usd, saved_usd
-    FROM usage
-  UNION ALL
-  SELECT true, u.organization, a.booked_at, NULL, NULL, u.provider, u.server_address, u.path, u.model,
-         u.requested_model, u.end_user, u.api_key, u.operation, u.cache, u.outcome, u.usage_source, u.region, u.tags,
-         a.input_tokens, a.output_tokens, a.cache_read_tokens, a.list_usd, a.cost_usd, a.tool_usd, a.saved_usd
-    FROM usage_adjustments a JOIN usage u USING (trace_id, span_id, started_at);
