@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import { bookings } from './bookings.ts';
+import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { groupSql } from './groups.ts';
 import { type CallFilter, condition, Parameters } from './usage-query.ts';
@@ -99,7 +99,7 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
   const { rows } = await pool.query<Sums & Latencies & { time: Date | null } & Record<string, unknown>>(
     `SELECT ${[...columns, `${time} AS time`, sums, query.percentiles ? latencies : noLatencies].join(', ')}
-       FROM ${bookings}
+       FROM ${await bookingsOf(pool)}
       WHERE ${condition(parameters, query)}
       ${by && `GROUP BY ${by}`}
       ORDER BY ${orders[order]} DESC NULLS LAST, count(*) DESC${by && `, ${by}`}

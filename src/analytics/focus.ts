@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import { bookings } from './bookings.ts';
+import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { toCsv } from './table.ts';
 import { type CallFilter, condition, Parameters } from './usage-query.ts';
@@ -67,7 +67,7 @@ export async function focusCsv(
             coalesce(sum(input_tokens), 0)::bigint + coalesce(sum(output_tokens), 0)::bigint AS tokens,
             trim_scale(sum(cost_usd) + coalesce(sum(tool_usd), 0))::text AS cost_usd,
             trim_scale(sum(list_usd) + coalesce(sum(tool_usd), 0))::text AS list_usd
-       FROM ${bookings}
+       FROM ${await bookingsOf(pool)}
       WHERE ${condition(parameters, query)} AND cache NOT IN ('hit', 'coalesced')
       GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
       HAVING sum(cost_usd) IS NOT NULL OR sum(input_tokens) > 0

@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import { bookings } from './bookings.ts';
+import { bookingsOf } from './bookings.ts';
 import { type Sums, sums } from './breakdown.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
 import { type CallFilter, condition, Parameters } from './usage-query.ts';
@@ -53,7 +53,7 @@ async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
             percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms,
             percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99_ms,
             percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) AS first_chunk_p50_ms
-       FROM ${bookings}
+       FROM ${await bookingsOf(pool)}
       WHERE ${condition(parameters, query)}`,
     parameters.values,
   );
@@ -68,7 +68,7 @@ export async function cachedReads(pool: Pool, query: SummaryQuery): Promise<Cach
   const { rows } = await pool.query<CachedReads>(
     `SELECT provider, server_address, min(path) AS path, coalesce(model, requested_model) AS model,
             sum(cache_read_tokens)::bigint AS tokens
-       FROM ${bookings}
+       FROM ${await bookingsOf(pool)}
       WHERE ${condition(parameters, query)} AND cache_read_tokens > 0 AND cache NOT IN ('hit', 'coalesced')
       GROUP BY 1, 2, 4`,
     parameters.values,

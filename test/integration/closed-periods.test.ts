@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bookings } from '../../src/analytics/bookings.ts';
+import { bookingsOf } from '../../src/analytics/bookings.ts';
 import { closePeriod } from '../../src/collector/closed-periods.ts';
 import { reprice } from '../../src/collector/reprice.ts';
 import type { Pool } from '../../src/db/pool.ts';
@@ -24,7 +24,7 @@ async function sums(pool: Pool) {
             trim_scale(sum(cost_usd) FILTER (WHERE started_at >= $1))::text AS since,
             coalesce(sum(input_tokens) FILTER (WHERE started_at < $1), 0)::text AS tokens,
             coalesce(sum(input_tokens) FILTER (WHERE started_at >= $1), 0)::text AS late
-       FROM ${bookings}`,
+       FROM ${await bookingsOf(pool)}`,
     [november],
   );
   return rows[0];

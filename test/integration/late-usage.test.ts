@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { bookings } from '../../src/analytics/bookings.ts';
+import { bookingsOf } from '../../src/analytics/bookings.ts';
 import { closePeriod } from '../../src/collector/closed-periods.ts';
 import { createPricer } from '../../src/usage/pricer.ts';
 import { createOverrides } from '../../src/usage/prices/overrides.ts';
@@ -117,7 +117,7 @@ test('in a closed period it is counted when it comes', async (t) => {
   const [first] = await rows<{ cost: string }>(query);
   assert.equal(first?.cost, '0.01804');
   const sums = `SELECT trim_scale(coalesce(sum(cost_usd) FILTER (WHERE started_at < '2026-11-01'), 0))::text AS closed,
-    trim_scale(sum(cost_usd) FILTER (WHERE started_at >= '2026-11-01'))::text AS since FROM ${bookings}`;
+    trim_scale(sum(cost_usd) FILTER (WHERE started_at >= '2026-11-01'))::text AS since FROM ${await bookingsOf(pool)}`;
   assert.deepEqual(await rows(sums), [{ closed: '0', since: '0.01804' }]);
 });
 
