@@ -31,16 +31,20 @@ export interface ExchangeRow {
   reported_usd: string | null;
   cost_disputed: boolean | null;
   saved_usd: string | null;
+  /** What was added to `cost_usd` after its period was closed. */
+  adjustment_usd: string | null;
   duration_ms: number;
   first_chunk_ms: number | null;
   attempts: number;
 }
 
 const money = (name: string) => `trim_scale(${name})::text AS ${name}`;
+const adjustment = `(SELECT trim_scale(nullif(sum(a.cost_usd), 0))::text FROM usage_adjustments a
+  WHERE a.trace_id = usage.trace_id AND a.span_id = usage.span_id AND a.started_at = usage.started_at) AS adjustment_usd`;
 const columns = `id, started_at, organization, end_user AS "user", workload, pod, provider, operation,
   requested_model, model, outcome, status, error_code, cache, usage_source, input_tokens, output_tokens,
   cache_read_tokens, cache_write_tokens, reasoning_tokens, ${money('cost_usd')}, ${money('list_usd')},
-  ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, duration_ms, first_chunk_ms, attempts`;
+  ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, ${adjustment}, duration_ms, first_chunk_ms, attempts`;
 
 /** A page of exchanges, the newest first, and the cursor of the next page; null: there is none. */
 export async function listExchanges(

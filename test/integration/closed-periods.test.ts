@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bookingsOf } from '../../src/analytics/bookings.ts';
+import { listExchanges } from '../../src/analytics/exchanges.ts';
 import { closePeriod } from '../../src/collector/closed-periods.ts';
 import { reprice } from '../../src/collector/reprice.ts';
 import type { Pool } from '../../src/db/pool.ts';
@@ -66,6 +67,18 @@ test('a closed period takes adjustments where an open one is changed, and its su
   assert.equal((await reprice(pool, range, priced('2'))).adjusted, 0);
   await reprice(pool, range, priced('3'));
   assert.equal((await sums(pool))?.since, '3.0001');
+  const { exchanges } = await listExchanges(pool, {
+    organization: 'default',
+    range: { start: new Date(october), end: new Date(november) },
+    filter: {},
+    cursor: null,
+    limit: 10,
+  });
+  const adjusted = exchanges.map(({ cost_usd, adjustment_usd }) => [cost_usd, adjustment_usd]);
+  assert.deepEqual(adjusted.sort(), [
+    [null, '3.0001'],
+    ['0.0045', null],
+  ]);
   await reprice(pool, range, { ...priced('3'), pricer: createPricer() });
   assert.deepEqual(await sums(pool), { october: '0.0045', since: '0', tokens: '1001000', late: '0' });
 });

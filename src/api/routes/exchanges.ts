@@ -34,6 +34,7 @@ const exchange = z.object({
   reported_usd: money.describe('What the provider says it cost.'),
   cost_disputed: z.boolean().nullable().describe('It says more than 1 % more or less than the list.'),
   saved_usd: money,
+  adjustment_usd: money.describe('What was added to cost_usd after its period was closed.'),
   duration_ms: z.number(),
   first_chunk_ms: z.number().nullable(),
   attempts: count,
