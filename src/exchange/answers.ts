@@ -22,3 +22,8 @@ export function refusalAnswer(api: ProviderConfig['api'], refusal: Refusal, id: 
 export function hitAnswer(kept: CachedAnswer, headers: Record<string, string>): Answer {
   return { status: kept.status, headers: { 'content-type': kept.contentType, ...headers }, body: kept.body };
 }
+
+/** The model, where its name can stand in a header: callers and providers may call it anything. */
+export function modelHeader(model: string | null): Record<string, string> {
+  return model !== null && /^[\x21-\x7e]{1,256}$/.test(model) ? { 'x-weir-model': model } : {};
+}

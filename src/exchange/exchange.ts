@@ -6,7 +6,7 @@ import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { modelRefusal, providerRefusal, unreadModelRefusal } from './allowed.ts';
-import { hitAnswer, refusalAnswer } from './answers.ts';
+import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
@@ -104,6 +104,8 @@ export class Exchange {
   /** What is asked? Limits and the cache decide, in one round trip. */
   async body(bytes: Buffer): Promise<ForwardDecision> {
     const arrival = this.#arrival;
+    // It was let go at its head.
+    if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
     if (!arrival?.dialect || !this.#record)
       throw new Error('a body came for a call whose body was not asked for');
     const { cache, reader, fingerprint } = this.#services;
@@ -175,7 +177,7 @@ export class Exchange {
       set['x-weir-cache'] = this.#record.cache;
       if (this.#admission)
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      if (this.#inspected.facts.model !== null) set['x-weir-model'] = this.#inspected.facts.model;
+      Object.assign(set, modelHeader(this.#inspected.facts.model));
     }
     return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
   }
@@ -187,7 +189,9 @@ export class Exchange {
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     const visible = this.#inspected?.filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
-    await observation.push(bytes, visible ?? bytes);
+    await observation.push(bytes, visible ?? bytes).catch((error: unknown) => {
+      this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
+    });
     if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
@@ -265,6 +269,13 @@ export class Exchange {
     if (!denial) throw new Error('nothing denies this call');
     const api = arrival.dialect?.errors ?? arrival.provider.api;
     return this.#refuse(arrival, denialRefusal(denial, standing, api, this.#services.now()));
+  }
+
+  /** A fault of weir's own lets a call go on as it came: it is written down all the same. */
+  async passAsItCame(): Promise<void> {
+    if (!this.#arrival || this.#forwarded || this.#record?.outcome !== 'interrupted') return;
+    this.#note({ errorCode: 'weir_failed' });
+    await this.#forward(this.#arrival);
   }
 
   #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {

@@ -3,6 +3,7 @@ import { cacheKey } from '../cache/key.ts';
 import { answerHeaders, answerPath } from '../dialects/answer-key.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { UsageRecord } from '../usage/record.ts';
+import { modelHeader } from './answers.ts';
 import type { Arrival } from './arrival.ts';
 import type { RequestHead, ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
@@ -105,7 +106,7 @@ export function hitHeaders(
     'x-weir-cache': 'hit',
     'x-weir-provider': call.provider,
     'x-weir-cost-usd': '0',
-    ...(kept.model !== null && { 'x-weir-model': kept.model }),
+    ...modelHeader(kept.model),
     ...(kept.costUsd !== null && { 'x-weir-saved-usd': kept.costUsd }),
     ...call.standing,
   };

@@ -17,6 +17,16 @@ export interface Result {
 
 /** Done by the event loop for small bodies and by a worker thread for large ones. */
 export default function work(task: Task): Result[Task['kind']] {
+  try {
+    return read(task);
+  } catch (error) {
+    // Nested deeper than the stack: read as if it were no JSON.
+    if (error instanceof RangeError) return read({ ...task, body: new Uint8Array() });
+    throw error;
+  }
+}
+
+function read(task: Task): Result[Task['kind']] {
   const dialect = dialectByName(task.dialect);
   switch (task.kind) {
     case 'request':

@@ -46,8 +46,9 @@ export function serve(stream: ProcessStream, { start, log, workloads }: Served):
           exchange = start({ ...requestHead(message.request_headers, message), workload: await workload });
         if (exchange) reply(await handle(exchange, message));
       })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         log.error({ err: error, exchange: exchange?.id, phase: message.request }, 'exchange failed');
+        await exchange?.passAsItCame();
         reply({ [message.request]: {} });
       });
   });

@@ -505,3 +505,30 @@ const kept: CachedAnswer = {
   usageSource: 'provider',
   costUsd: '12',
 };
+
+test('what is nested deeper than the stack is no JSON, and a name that is no header is none', async () => {
+  const weir = house();
+  const deep = weir.start(post());
+  await deep.head();
+  const refused = await deep.body(Buffer.from(`{"messages":${'['.repeat(30_000)}${']'.repeat(30_000)}}`));
+  assert(refused.kind === 'answer');
+  assert.equal(refused.answer.headers['x-weir-error'], 'invalid_json');
+  const odd = weir.start(post());
+  await odd.head();
+  await odd.body(Buffer.from('{"model":"gpt\\r\\nset-cookie: a=b"}'));
+  assert.equal('x-weir-model' in odd.responseHead(replyHead('application/json')).edit.set, false);
+});
+
+test('a call that weir fails at goes on as it came, and is written down', async () => {
+  const weir = house();
+  const exchange = weir.start(post());
+  await exchange.head();
+  await exchange.passAsItCame();
+  assert.equal(weir.opened.length, 1);
+  exchange.responseHead(replyHead('application/json'));
+  await exchange.responseBody(reply, true);
+  exchange.end();
+  await weir.settled();
+  const [record] = weir.closed;
+  assert.deepEqual([record?.outcome, record?.errorCode, record?.costUsd], ['completed', 'weir_failed', '12']);
+});
