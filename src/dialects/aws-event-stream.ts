@@ -1,4 +1,4 @@
-import { ownCopy } from './own-copy.ts';
+import { HeldBytes } from './held-bytes.ts';
 
 /** A message that is larger is passed over: 4 MiB. */
 const maxMessageBytes = 4 * 1024 * 1024;
@@ -20,7 +20,9 @@ export interface AwsEvent {
  * only watches. A stream that makes no sense ends the reading, never the call.
  */
 export class AwsEventParser {
-  #held: Buffer = Buffer.alloc(0);
+  readonly #held = new HeldBytes();
+  /** So many bytes must be held before there is something to read. */
+  #needed = preludeBytes;
   #skip = 0;
   #broken = false;
 
@@ -30,7 +32,13 @@ export class AwsEventParser {
     let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const skipped = Math.min(this.#skip, bytes.length);
     this.#skip -= skipped;
-    bytes = Buffer.concat([this.#held, bytes.subarray(skipped)]);
+    bytes = bytes.subarray(skipped);
+    if (this.#held.length > 0) {
+      this.#held.append(bytes);
+      if (this.#held.length < this.#needed) return [];
+      bytes = this.#held.take();
+    }
+    this.#needed = preludeBytes;
     const events: AwsEvent[] = [];
     let at = 0;
     while (bytes.length - at >= preludeBytes) {
@@ -46,11 +54,13 @@ export class AwsEventParser {
         at += here;
         continue;
       }
+      this.#needed = total;
       if (bytes.length - at < total) break;
+      this.#needed = preludeBytes;
       events.push(readMessage(bytes.subarray(at, at + total), headers));
       at += total;
     }
-    this.#held = ownCopy(bytes.subarray(at));
+    this.#held.append(bytes.subarray(at));
     return events;
   }
 }

@@ -1,12 +1,15 @@
 import type { StreamFilter } from './dialect.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { JsonObject } from './json.ts';
-import { ownCopy } from './own-copy.ts';
 import { parseObject } from './stream.ts';
 
 const LF = 10;
 const CR = 13;
 /** An event that is larger passes as it is: 1 MiB. */
 const maxHeldBytes = 1024 * 1024;
+/** CR, LF, CR, LF. */
+const blankLineBytes = 4;
+const nothing = Buffer.alloc(0);
 
 /**
  * Changes the events of a stream whose data has a member of this name; all others pass byte for byte, as
@@ -15,7 +18,7 @@ const maxHeldBytes = 1024 * 1024;
 export class EventFilter implements StreamFilter {
   readonly #mark: string;
   readonly #edit: (json: string, data: JsonObject) => string | null;
-  #held: Buffer = Buffer.alloc(0);
+  readonly #held = new HeldBytes();
 
   /** `edit`: what the data becomes; null: the event is left out. */
   constructor(name: string, edit: (json: string, data: JsonObject) => string | null) {
@@ -24,14 +27,18 @@ export class EventFilter implements StreamFilter {
   }
 
   push(chunk: Buffer, ended: boolean): Buffer {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    const end = ended ? bytes.length : endOfEvents(bytes);
-    if (end === 0 && bytes.length > maxHeldBytes) {
-      this.#held = Buffer.alloc(0);
-      return bytes;
+    const before = this.#held.length;
+    if (before + chunk.length === 0) return chunk;
+    if (before > 0) this.#held.append(chunk);
+    const seen = before > 0 ? this.#held.view() : chunk;
+    const end = ended ? seen.length : endOfEvents(seen, before - blankLineBytes);
+    if (end === 0 && seen.length <= maxHeldBytes) {
+      if (before === 0) this.#held.append(chunk);
+      return nothing;
     }
-    // The chunk's memory belongs to the caller.
-    this.#held = ownCopy(bytes.subarray(end));
+    const bytes = before > 0 ? this.#held.take() : chunk;
+    if (end === 0) return bytes;
+    if (end < bytes.length) this.#held.append(bytes.subarray(end));
     const whole = end === bytes.length ? bytes : bytes.subarray(0, end);
     return whole.includes(this.#mark) ? this.#edited(whole) : whole;
   }
@@ -58,9 +65,9 @@ export class EventFilter implements StreamFilter {
   }
 }
 
-/** The position behind the last blank line: events before it are whole. */
-function endOfEvents(bytes: Buffer): number {
-  for (let at = bytes.length - 1; at > 0; at--) {
+/** The position behind the last blank line, if it ends after `from`; else 0. Events before it are whole. */
+function endOfEvents(bytes: Buffer, from: number): number {
+  for (let at = bytes.length - 1; at > 0 && at >= from; at--) {
     if (bytes[at] !== LF && bytes[at] !== CR) continue;
     // Its LF may be still to come.
     if (bytes[at] === CR && at === bytes.length - 1) continue;

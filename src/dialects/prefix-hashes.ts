@@ -5,6 +5,8 @@ import { isData } from './text.ts';
 /** About 1,024 tokens. */
 const stepChars = 4 * 1_024;
 const maxHashes = 64;
+/** What is nested deeper is no prompt. */
+const maxDepth = 64;
 
 /** Where prompts stand in requests of all families, in the order in which providers cache them. */
 const first = ['tools', 'toolConfig', 'system', 'systemInstruction', 'system_instruction', 'instructions'];
@@ -28,10 +30,10 @@ class PrefixHasher {
   #last = '';
   #open = '';
 
-  walk(value: unknown): void {
-    if (value === undefined || this.hashes.length === maxHashes) return;
+  walk(value: unknown, depth = 0): void {
+    if (value === undefined || depth > maxDepth || this.hashes.length === maxHashes) return;
     if (typeof value === 'string') this.#add(isData(value) ? hash('sha256', value) : value);
-    else if (Array.isArray(value)) for (const each of value) this.walk(each);
+    else if (Array.isArray(value)) for (const each of value) this.walk(each, depth + 1);
     else {
       const object = asObject(value);
       if (!object) this.#add(String(value));
@@ -39,7 +41,7 @@ class PrefixHasher {
         // A mark that says how far to cache moves on with the conversation.
         if (name === 'cache_control' || name === 'cachePoint') continue;
         this.#add(name);
-        this.walk(member);
+        this.walk(member, depth + 1);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { ownCopy } from './own-copy.ts';
+import { HeldBytes } from './held-bytes.ts';
 
 /** One server-sent event. */
 export interface ServerSentEvent {
@@ -19,7 +19,8 @@ const LF = 10;
  * anywhere, also inside a character or between CR and LF. Holds no more than one event.
  */
 export class SseParser {
-  #line: Buffer[] = [];
+  /** The beginning of a line whose end has not come. */
+  readonly #line = new HeldBytes();
   #lineBytes = 0;
   #afterCr = false;
   #first = true;
@@ -40,8 +41,7 @@ export class SseParser {
     for (let at = start; at < bytes.length; at++) {
       const byte = bytes[at];
       if (byte !== LF && byte !== CR) continue;
-      this.#keep(bytes.subarray(start, at));
-      const event = this.#endLine();
+      const event = this.#endLine(bytes.subarray(start, at));
       if (event) events.push(event);
       if (byte === CR) {
         if (at + 1 === bytes.length) this.#afterCr = true;
@@ -49,35 +49,37 @@ export class SseParser {
       }
       start = at + 1;
     }
-    // The chunk's memory belongs to the caller.
-    if (start < bytes.length) this.#keep(ownCopy(bytes.subarray(start)));
+    const rest = bytes.subarray(start);
+    if (this.#fits(rest)) this.#line.append(rest);
     return events;
   }
 
-  #keep(part: Buffer): void {
+  /** Counts a part of a line; false: the event has become too large. */
+  #fits(part: Buffer): boolean {
     this.#lineBytes += part.length;
-    if (this.#lineBytes + this.#dataBytes > maxEventBytes) {
-      this.#tooLarge = true;
-      this.#line = [];
-      this.#data = [];
-    } else if (part.length > 0) {
-      this.#line.push(part);
-    }
+    if (this.#lineBytes + this.#dataBytes <= maxEventBytes) return !this.#tooLarge;
+    this.#tooLarge = true;
+    this.#line.take();
+    this.#data = [];
+    return false;
   }
 
-  #endLine(): ServerSentEvent | null {
-    const [only] = this.#line;
-    let line =
-      this.#line.length === 1 && only ? only.toString('utf8') : Buffer.concat(this.#line).toString('utf8');
+  #endLine(part: Buffer): ServerSentEvent | null {
+    const fits = this.#fits(part);
     const empty = this.#lineBytes === 0;
-    this.#line = [];
     this.#lineBytes = 0;
+    let line = '';
+    if (fits && this.#line.length === 0) line = part.toString('utf8');
+    else if (fits) {
+      this.#line.append(part);
+      line = this.#line.take().toString('utf8');
+    }
     if (this.#first) {
       this.#first = false;
       line = line.replace(/^\uFEFF/, '');
     }
     if (empty) return this.#endEvent();
-    if (this.#tooLarge) return null;
+    if (!fits) return null;
     const colon = line.indexOf(':');
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);

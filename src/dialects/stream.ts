@@ -17,7 +17,7 @@ export function observeEvents(reader: EventReader): StreamObserver {
   return {
     push(bytes) {
       for (const { type, data } of sse.push(bytes)) {
-        const event = data.startsWith('{') ? parseObject(data) : null;
+        const event = /^\s*\{/.test(data) ? parseObject(data) : null;
         if (event) reader.read(event, type);
         else reader.other?.(data, type);
       }

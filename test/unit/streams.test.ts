@@ -5,6 +5,7 @@ import { AwsEventParser } from '../../src/dialects/aws-event-stream.ts';
 import { JsonArrayParser } from '../../src/dialects/json-array.ts';
 import { askUsage } from '../../src/dialects/openai/ask-usage.ts';
 import { withoutMember } from '../../src/dialects/openai/without-member.ts';
+import { SseParser } from '../../src/dialects/sse.ts';
 import { awsFrame } from '../fixtures/aws-frame.ts';
 
 const bytes = (size: number) => fc.array(fc.nat(size), { maxLength: 20 });
@@ -113,4 +114,20 @@ test('a request asks for its usage with all else as it was', () => {
     include_obfuscation: false,
     include_usage: true,
   });
+});
+
+test('a large event in tiny pieces costs no more than its bytes', () => {
+  const text = 'x'.repeat(1_000_000);
+  const event = Buffer.from(`data: {"a":"${text}"}\n\n`);
+  const [sse, aws, filter] = [new SseParser(), new AwsEventParser(), askUsage(Buffer.from('{}')).filter()];
+  const pieces = (whole: Buffer) =>
+    Array.from({ length: Math.ceil(whole.length / 16) }, (_, index) =>
+      whole.subarray(16 * index, 16 * index + 16),
+    );
+  const events = pieces(event).flatMap((piece) => sse.push(piece));
+  assert.deepEqual(events, [{ type: '', data: `{"a":"${text}"}` }]);
+  const messages = pieces(awsFrame('large', text)).flatMap((piece) => aws.push(piece));
+  assert.equal(messages[0]?.payload.toString(), text);
+  const passed = pieces(event).map((piece) => filter.push(Buffer.from(piece), false));
+  assert(Buffer.concat(passed).equals(event));
 });
