@@ -45,9 +45,9 @@ const upstreamHttp = {
 };
 
 /** Without TLS there is no ALPN to choose the protocol by. */
-const upstreamPlain = {
+const upstreamPlain = (protocol: 'http_protocol_options' | 'http2_protocol_options') => ({
   [httpOptions]: any(httpOptions, {
-    explicit_http_config: { http_protocol_options: {} },
+    explicit_http_config: { [protocol]: {} },
     http_filters: [
       stripInternalHeaders,
       extension(
@@ -56,7 +56,7 @@ const upstreamPlain = {
       ),
     ],
   }),
-};
+});
 
 /** One cluster a provider: its host resolved by DNS, its certificate verified. */
 export function providerCluster(name: string, provider: ProviderConfig, rootsFile: string): Json {
@@ -85,7 +85,7 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
     upstream_connection_options: {
       tcp_keepalive: { keepalive_time: 30, keepalive_interval: 15, keepalive_probes: 4 },
     },
-    typed_extension_protocol_options: tls ? upstreamHttp : upstreamPlain,
+    typed_extension_protocol_options: tls ? upstreamHttp : upstreamPlain('http_protocol_options'),
     ...(tls && {
       transport_socket: extension(
         'envoy.transport_sockets.tls',
@@ -100,6 +100,16 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
       ),
     }),
   };
+}
+
+/** Of a provider without TLS, for gRPC; with it HTTP/2 is chosen in the handshake. */
+export function grpcClusters(name: string, provider: ProviderConfig, rootsFile: string): Json[] {
+  if (!provider.base_url.startsWith('http:')) return [];
+  const own = {
+    name: names.grpcCluster(name),
+    typed_extension_protocol_options: upstreamPlain('http2_protocol_options'),
+  };
+  return [Object.assign({}, providerCluster(name, provider, rootsFile), own)];
 }
 
 /** The processors, balanced by request; a dead one is left out within a second. */

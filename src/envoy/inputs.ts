@@ -27,6 +27,8 @@ export const names = {
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
   providerCluster: (provider: string) => `provider-${provider}`,
+  /** For gRPC to a provider without TLS, which is HTTP/2 from the start. */
+  grpcCluster: (provider: string) => `grpc-${provider}`,
 } as const;
 
 /** A protobuf Any in JSON. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { otlpCluster, processorCluster, providerCluster } from './clusters.ts';
+import { grpcClusters, otlpCluster, processorCluster, providerCluster } from './clusters.ts';
 import type { EnvoyInputs, Json } from './inputs.ts';
 import { egressListener } from './listener.ts';
 import { routeConfiguration } from './routes.ts';
@@ -27,9 +27,10 @@ export function resources(inputs: EnvoyInputs): Record<Kind, Discovery> {
     clusters: discovery('clusters', [
       processorCluster(inputs),
       otlpCluster(inputs),
-      ...Object.entries(inputs.providers).map(([name, provider]) =>
+      ...Object.entries(inputs.providers).flatMap(([name, provider]) => [
         providerCluster(name, provider, inputs.rootsFile),
-      ),
+        ...grpcClusters(name, provider, inputs.rootsFile),
+      ]),
     ]),
   };
 }

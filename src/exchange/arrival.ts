@@ -81,6 +81,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
         target: outgoing,
         putIn,
         inspected: dialect !== undefined && !dialect.untouchable,
+        plain: provider.base_url.startsWith('http:'),
       }),
     },
   };

@@ -40,13 +40,18 @@ export function upstreamEdit(call: {
   /** The provider, with the key that replaces the caller's; null: what the caller sent passes. */
   putIn: ProviderConfig | null;
   inspected: boolean;
+  /** There is no TLS, whose ALPN chooses the protocol. */
+  plain: boolean;
 }): HeaderEdit {
-  const { head, target, putIn, inspected } = call;
+  const { head, target, putIn, inspected, plain } = call;
   const keys = withoutKeyHeaders(head.headers, putIn ? 'all' : 'weir');
+  const isPlainGrpc = plain && head.headers.get('content-type')?.startsWith('application/grpc');
   const set: Record<string, string> = {
     ...keys.set,
     ':path': target.path,
-    [names.clusterHeader]: names.providerCluster(target.provider),
+    [names.clusterHeader]: isPlainGrpc
+      ? names.grpcCluster(target.provider)
+      : names.providerCluster(target.provider),
     ...(putIn && keyHeader(putIn)),
   };
   const remove = [...head.headers.keys()].filter(

@@ -190,6 +190,6 @@ function envoyChild(command: string, bootstrapFile: string, egress: Address): Ch
 /** Lines of weir's own children are logs already; those of the others are wrapped into one. */
 function forward(log: Logger, name: string, text: string): void {
   if (text.startsWith('{')) process.stdout.write(`${text}\n`);
-  else if (/\b(FATAL|PANIC|ERROR|error|critical)\b/.test(text)) log.error({ child: name }, text);
+  else if (/\b(FATAL|PANIC|ERROR|error|critical|rejected)\b/.test(text)) log.error({ child: name }, text);
   else log.debug({ child: name }, text);
 }

@@ -140,6 +140,7 @@ test('Azure has the deployment in the path and wants its key in a header of its 
       target: { provider: 'p', path: '/x', endpoint },
       putIn: { api: 'openai', api_key: 'k', ...provider },
       inspected: true,
+      plain: false,
     });
   const azure = set({ base_url: 'https://house.openai.azure.com' });
   assert.deepEqual(
