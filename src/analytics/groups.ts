@@ -7,6 +7,10 @@ const columns = {
   provider: 'provider',
   user: 'end_user',
   api_key: 'api_key',
+  workload: 'workload',
+  // `cluster/namespace/service-account`
+  cluster: "split_part(workload, '/', 1)",
+  namespace: "split_part(workload, '/', 2)",
   operation: 'operation',
   cache: 'cache',
   outcome: 'outcome',

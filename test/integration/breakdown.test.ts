@@ -119,6 +119,19 @@ test('an hour of the day and a date are those of the clock where people are', as
   assert.deepEqual(days.rows.map(({ group }: Row) => group.day).toSorted(), ['2026-10-24', '2026-11-20']);
 });
 
+test('what workloads spent is told by workload, by cluster and by namespace', async (t) => {
+  const of = (workload: string | null) => usageRecord({ organization: 'acme', startedAt: now, workload });
+  const ask = await house(t, [of('prod/search/api'), of('prod/search/web'), of('test/search/api'), of(null)]);
+  const groups = async (name: string) => {
+    const { rows } = JSON.parse((await ask(`/analytics/breakdown?group_by=${name}`)).text) as { rows: Row[] };
+    return Object.fromEntries(rows.map(({ group, calls }) => [group[name] ?? 'none', calls]));
+  };
+  assert.deepEqual(await groups('cluster'), { prod: 2, test: 1, none: 1 });
+  assert.deepEqual(await groups('namespace'), { search: 3, none: 1 });
+  const each = { 'prod/search/api': 1, 'prod/search/web': 1, 'test/search/api': 1, none: 1 };
+  assert.deepEqual(await groups('workload'), each);
+});
+
 test('a series has its empty intervals, with zeros, even where there is nothing at all', async (t) => {
   const ask = await house(t, [usageRecord({ organization: 'acme', startedAt: Date.UTC(2026, 10, 20, 5) })]);
   const url = '/analytics/breakdown?group_by=&interval=hour&start_date=2026-11-20&end_date=2026-11-21';
