@@ -27,8 +27,15 @@ const anything: Access = {
 };
 const nobody = { apiKey: null, workload: null, tags: {} };
 
+interface HouseOptions {
+  admission?: Partial<Admission>;
+  cacheMode?: 'all' | 'off';
+  access?: Access;
+  openFails?: boolean;
+}
+
 /** A house with a clock that ticks by hand, and everything it was told. */
-function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'off'; access?: Access } = {}) {
+function house(options: HouseOptions = {}) {
   const opened: UsageRecord[] = [];
   const closed: UsageRecord[] = [];
   const stored = new Map<string, CachedAnswer>();
@@ -74,7 +81,10 @@ function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'o
     },
     reader: createReader(),
     ledger: {
-      open: async (record) => void opened.push(record),
+      async open(record) {
+        if (options.openFails) throw new Error('the disk is full');
+        opened.push(record);
+      },
       close: (record) => void closed.push(record),
       drain: async () => ({ left: 0 }),
     },
@@ -531,4 +541,14 @@ test('a call that weir fails at goes on as it came, and is written down', async 
   await weir.settled();
   const [record] = weir.closed;
   assert.deepEqual([record?.outcome, record?.errorCode, record?.costUsd], ['completed', 'weir_failed', '12']);
+});
+
+test('a call that was admitted and then not sent on has what it reserved free again', async () => {
+  const weir = house({ openFails: true });
+  const exchange = weir.start(post());
+  await exchange.head();
+  await assert.rejects(exchange.body(request), /the disk is full/);
+  assert.deepEqual(weir.ends, []);
+  exchange.end();
+  assert.deepEqual(weir.ends, ['free']);
 });
