@@ -15,6 +15,8 @@ interface OpenObject {
 /** Names, in a set or as the keys of a map. */
 type Names = Pick<ReadonlySet<string>, 'has' | 'size'>;
 
+/** Escapes for what JSON can say in a shorter way. A few others may match. */
+const otherwise = /\\[/u]/;
 const nothing: Names = new Set<string>();
 const space = 32;
 const quote = 34;
@@ -51,8 +53,9 @@ export function canonicalForm(json: string, uncounted: Names = nothing): string 
     if (char === quote) {
       next = json.indexOf('"', next) + 1;
       if (slash < at) slash = placeOf('\\', json, at);
-      const escaped = slash < next;
-      if (escaped) next = endOfEscaped(json, slash);
+      const hasEscapes = slash < next;
+      if (hasEscapes) next = endOfEscaped(json, slash);
+      const escaped = hasEscapes && otherwise.test(json.slice(at, next));
       if (escaped || object?.named) takeOver(at, escaped ? next : at);
       if (object?.named) {
         const name = json.slice(at, next);
