@@ -31,7 +31,7 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
     dialect,
     caller: { organization: 'acme', apiKey: null, workload: null, tags: {} },
     policy: { cache: { mode: 'all', ttl: 1000 }, limits: [], budgets: [], providers: ['*'], models: ['*'] },
-    access: { providers: [], models: [], mayTag: true },
+    access: { providers: [], models: [], mayTag: true, providerKey: () => null },
     ownCredential: null,
     credential: null,
     edit: { set: {}, remove: [] },
