@@ -23,7 +23,9 @@ export function readBody(bytes: Uint8Array): Body | null {
 export function requestFacts(
   { request, text }: Body,
   reuse: Reuse,
-  own: Partial<Omit<RequestFacts, 'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels'>>,
+  own: Partial<
+    Omit<RequestFacts, 'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels'>
+  >,
 ): RequestFacts {
   const facts = {
     model: asString(request.model),
