@@ -10,7 +10,10 @@ export interface RequestFacts {
   stream: boolean;
   /** The end user that the body names. */
   user: string | null;
+  /** Of all answers together, where several are asked for. */
   maxOutputTokens: number | null;
+  temperature: number | null;
+  topP: number | null;
   reasoningEffort: string | null;
   /** SHA-256 in hex of what counts of the request: equal for requests that ask the same. */
   hash: string;

@@ -40,6 +40,8 @@ export function draftRecord(call: {
     requestedModel: null,
     model: null,
     maxOutputTokens: null,
+    temperature: null,
+    topP: null,
     reasoningEffort: null,
     outcome: 'interrupted',
     status: null,

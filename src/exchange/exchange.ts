@@ -137,6 +137,8 @@ export class Exchange {
       stream: facts.stream,
       requestedModel: facts.model,
       maxOutputTokens: facts.maxOutputTokens,
+      temperature: facts.temperature,
+      topP: facts.topP,
       reasoningEffort: facts.reasoningEffort,
       cacheKey: key,
       cacheExpiresAt: this.#startedAt + control.ttl,

@@ -53,6 +53,8 @@ export interface UsageRecord {
   requestedModel: string | null;
   model: string | null;
   maxOutputTokens: number | null;
+  temperature: number | null;
+  topP: number | null;
   reasoningEffort: string | null;
 
   outcome: Outcome;

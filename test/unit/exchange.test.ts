@@ -7,6 +7,7 @@ import { configSchema } from '../../src/config/schema.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
 import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
 import { createReader } from '../../src/exchange/reader.ts';
+import readDeep from '../../src/exchange/reader-worker.ts';
 import type { Services } from '../../src/exchange/services.ts';
 import type { Access } from '../../src/identity/identity.ts';
 import type { Admission, LimitedCall } from '../../src/limits/limits.ts';
@@ -516,12 +517,17 @@ const kept: CachedAnswer = {
   costUsd: '12',
 };
 
-test('what is nested deeper than the stack is the provider’s to refuse, and a name that is no header is none', async () => {
+test('what is nested deeper than the stack fails nothing, and a name that is no header is none', async () => {
   const weir = house();
   const deep = weir.start(post());
   await deep.head();
   const passed = await deep.body(Buffer.from(`{"messages":${'['.repeat(30_000)}${']'.repeat(30_000)}}`));
   assert.equal(passed.kind, 'forward');
+  const content = `${'[{"content":'.repeat(30_000)}[]${'}]'.repeat(30_000)}`;
+  const head = { status: 200, contentType: 'application/json', headers: new Map<string, string>() };
+  const body = Buffer.from(`{"type":"message","content":${content}}`);
+  const facts = readDeep({ kind: 'reply', dialect: 'anthropic-messages', body, head });
+  assert(facts && 'complete' in facts && !facts.complete);
   const odd = weir.start(post());
   await odd.head();
   await odd.body(Buffer.from('{"model":"gpt\\r\\nset-cookie: a=b"}'));

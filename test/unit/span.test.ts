@@ -38,6 +38,8 @@ const record: fc.Arbitrary<UsageRecord> = fc.record(
     requestedModel: text,
     model: text,
     maxOutputTokens: count,
+    temperature: fc.option(fc.double({ noNaN: true }), { nil: null }),
+    topP: count,
     reasoningEffort: text,
     outcome: fc.constantFrom(
       'completed',
