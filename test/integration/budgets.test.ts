@@ -59,6 +59,7 @@ test('the ledger is summed up as calls are counted: by subject, bucket and proce
     pool,
     { costUsd: '0.1', toolUsd: '0.01', usage, processor: 'p1', tags: { team: 'a' } },
     { costUsd: '0.0000000000001', usage, processor: 'p2', tags: { team: 'a' } },
+    { costUsd: '0.2', usage, processor: 'p3', tags: { team: 'a' }, startedAt: Date.now() - 3_600_000 },
     { costUsd: '0', usage, cache: 'hit', processor: 'p1', tags: { team: 'a' } },
     { costUsd: null, usage, processor: null, tags: {}, requestedModel: 'my_model', user: null },
     { costUsd: '5', usage, organization: 'b' },
@@ -72,19 +73,21 @@ test('the ledger is summed up as calls are counted: by subject, bucket and proce
     return rows.map(({ subject, process, amount }) => `${subject} ${process || '-'} ${amount}`).sort();
   };
   assert.deepEqual(await sums({ per: 'tag:team', usd: 1, rolling: '24h' }), [
-    'a - 1',
+    'a - 200000000000',
     'a p1 110000000000',
+    'a p2 1',
     'null - 0',
   ]);
-  assert.deepEqual(await sums({ per: 'user', tokens: 1, period: 'month' }), [
+  assert.deepEqual(await sums({ per: 'user', tokens: 1, rolling: '48h' }), [
     'ada - 15',
     'ada p1 15',
+    'ada p2 15',
     'null - 15',
   ]);
   const about = { models: ['my_mod??'], users: ['*'], workloads: ['prod/*'] };
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: { models: about.models } }), ['a - 15']);
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: about }), []);
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: { models: ['my%'] } }), []);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: { models: about.models } }), ['a - 15']);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: about }), []);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: { models: ['my%'] } }), []);
 });
 
 test('processes spend one budget; emptied, Redis has it back from the ledger and from them', async (t) => {
