@@ -44,6 +44,9 @@ export interface Plan {
 
 export type Asked = { head: RequestHead; arrival: Arrival; facts: RequestFacts };
 
+/** By OpenTelemetry's names, Google's chat is an operation of its own. */
+const chats = ['chat', 'generate_content'];
+
 /** Decides and changes nothing; null: it is no chat, or a call of weir's own. */
 export async function planCall(
   { head, arrival, facts }: Asked,
@@ -53,7 +56,8 @@ export async function planCall(
   if (
     !routing ||
     !conversation ||
-    arrival.dialect?.operation !== 'chat' ||
+    !arrival.dialect ||
+    !chats.includes(arrival.dialect.operation) ||
     arrival.caller.tags[purposeTag] !== undefined
   )
     return null;

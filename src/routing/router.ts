@@ -10,7 +10,7 @@ import { baseComplexity, type Complexity, complexTokens, keywordIn, scoredComple
 import type { Paces } from './paces.ts';
 import { profileNames, profileTable } from './profiles.ts';
 import type { Explanation, Scorer } from './scorer.ts';
-import type { Tokens } from './tokens.ts';
+import { hasWords, type Tokens } from './tokens.ts';
 
 /** How hard a call is, and by what. */
 export interface Assessment {
@@ -175,6 +175,7 @@ function rulesComplexity({ texts, chars }: Conversation, tokens: Tokens): Comple
   const isShort =
     chars < complexTokens && texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) < complexTokens;
   if (isShort && keywordIn(texts) === null) return 'medium';
+  if (hasWords(texts, complexTokens)) return 'complex';
   return baseComplexity(tokens.upTo(texts, complexTokens), texts);
 }
 

@@ -6,14 +6,19 @@ import { startWeir, type TestWeir } from '../fixtures/weir.ts';
 
 let provider: MockProvider;
 let other: MockProvider;
+/** Answers to Anthropic's and Google's calls with what it got. */
+let native: MockProvider;
 let weir: TestWeir;
 before(async () => {
   provider = await startProvider({ key: 'sk-of-the-house' });
   other = await startProvider({ key: 'sk-of-the-other' });
+  native = await startProvider();
   weir = await startWeir({
     config: {
       providers: {
         openai: { base_url: `${provider.url}/v1`, api_key: 'sk-of-the-house' },
+        anthropic: { base_url: native.url, api_key: 'sk-ant' },
+        gemini: { base_url: native.url, api_key: 'g-key' },
         other: { api: 'openai', base_url: `${other.url}/openai/v1`, api_key: 'sk-of-the-other' },
       },
       defaults: {
@@ -37,6 +42,7 @@ after(async () => {
   await weir.stop();
   await provider.stop();
   await other.stop();
+  await native.stop();
 });
 
 const client = (path = '/v1', headers: Record<string, string> = {}) =>
@@ -137,6 +143,27 @@ test('an ordinary call for a dear model goes to the cheap one; the header and a 
   assert.match(cheap.data.model, /^gpt-4o-mini/);
 });
 
+test('Anthropic’s and Google’s calls get a model of those who speak their form', async () => {
+  const post = async (path: string, body: Extra) => {
+    const headers = { authorization: `Bearer ${weir.callKey}`, 'content-type': 'application/json' };
+    const reply = await fetch(`${weir.egress}${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    assert.equal(reply.status, 200, await reply.text());
+    return native.requests.at(-1);
+  };
+  const claude = await post('/v1/messages', { model: 'auto', max_tokens: 100, messages: user('Who?') });
+  assert.equal(JSON.parse(claude?.body.toString() ?? '{}').model, 'claude-3-haiku');
+  assert.deepEqual([claude?.path, claude?.headers['x-api-key']], ['/v1/messages', 'sk-ant']);
+  const contents = [{ role: 'user', parts: [{ text: 'Who?' }] }];
+  const gemini = await post('/v1beta/models/weir%2Fcurrent:generateContent', { contents });
+  assert.equal(gemini?.path, '/v1beta/models/gemini-3.8-flash:generateContent');
+  assert.equal(gemini?.headers['x-goog-api-key'], 'g-key');
+  assert.deepEqual(JSON.parse(gemini?.body.toString() ?? '{}'), { contents });
+});
+
 test('the own key of an application is for its provider alone', async () => {
   const own = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: 'sk-of-the-house', maxRetries: 0 });
   const refused = await own.chat.completions
@@ -229,4 +256,33 @@ test('/route/explain tells where a call would go, and why, and sends nothing', a
   assert.equal(kept.body.decision, 'keep');
   assert.equal((await explain({ input: 'x' }, '?path=/v1/embeddings')).status, 400);
   assert.equal(provider.requests.length, before);
+});
+
+test('an organization’s policy in shadow writes down what it would do, and changes nothing', async () => {
+  const patch = (routing: object) =>
+    fetch(`${weir.api}/policy`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${weir.adminKey}`, 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ routing }),
+    });
+  const changed = await patch({ mode: 'shadow' });
+  assert.equal(changed.status, 200, await changed.clone().text());
+  let id: string | null = null;
+  let model = '';
+  // Processors know a new policy within two seconds.
+  for (let at = 0; !/^gpt-4-2/.test(model); at++) {
+    const { data, response } = await client()
+      .chat.completions.create(ask('gpt-4', `In shadow, the ${at}th time?`))
+      .withResponse();
+    model = data.model;
+    id = response.headers.get('x-weir-id');
+    if (/^gpt-4-2/.test(model)) assert.equal(response.headers.get('x-weir-complexity'), null);
+  }
+  let row: Extra = {};
+  while (row.id !== id) row = await weir.get(`/analytics/exchanges/${id}`);
+  assert.deepEqual([row.routing_mode, row.routing_model], ['shadow', 'gpt-3.5-turbo']);
+  assert(Number(row.routing_usd) > 0 && Number(row.routing_usd) < Number(row.cost_usd) / 20);
+  assert.equal(row.baseline_usd, null);
+  const { shadow } = await weir.get('/analytics/routing');
+  assert(shadow.calls >= 1 && Number(shadow.routed_usd) < Number(shadow.cost_usd));
 });

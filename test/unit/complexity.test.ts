@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { get_encoding } from 'tiktoken';
 import { routingPolicy } from '../../src/config/policy/routing.ts';
 import { baseComplexity } from '../../src/routing/complexity.ts';
-import { createTokens, safeSlices } from '../../src/routing/tokens.ts';
+import { createTokens, hasWords, safeSlices } from '../../src/routing/tokens.ts';
 import { conversationOf, testRouter } from '../fixtures/router.ts';
 
 const { router } = await testRouter();
@@ -76,6 +76,7 @@ test('text in slices has the tokens of the whole, up to where counting stops', (
       assert.equal([...safeSlices(text)].join(''), text);
       const whole = encoder.encode_ordinary(text).length;
       const counted = tokens.upTo([text], 500);
+      assert(!hasWords([text], whole + 1));
       if (whole < 500) assert.equal(counted, whole);
       else assert(counted >= 500);
     }),
