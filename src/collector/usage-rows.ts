@@ -75,6 +75,17 @@ export const columns: Column<UsageRecord>[] = [
   ['provider_organization', 'text', (r) => text(r.providerOrganization)],
   ['provider_project', 'text', (r) => text(r.providerProject)],
   ['credential_fingerprint', 'text', (r) => text(r.credentialFingerprint)],
+  ['complexity', 'text', (r) => text(r.complexity)],
+  ['complexity_score', 'float8', (r) => r.complexityScore],
+  ['routing_mode', 'text', (r) => r.routingMode],
+  ['routing_model', 'text', (r) => text(r.routingModel)],
+  ['routing_reason', 'text', (r) => text(r.routingReason)],
+  ['routing_usd', 'numeric', (r) => r.routingUsd],
+  ['baseline_model', 'text', (r) => text(r.baselineModel)],
+  ['baseline_usd', 'numeric', (r) => r.baselineUsd],
+  ['baseline_source', 'text', (r) => r.baselineSource],
+  ['purpose', 'text', (r) => text(r.purpose)],
+  ['purpose_of', 'text', (r) => text(r.purposeOf)],
 ];
 
 // A record sent again changes nothing, save one: `interrupted` was concluded from a journal whose owner

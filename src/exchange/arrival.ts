@@ -3,7 +3,7 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { findDialect } from '../dialects/registry.ts';
-import { familyOf, findTarget, type Target } from '../dialects/target.ts';
+import { familyOf, findTarget, pathAt, type Target } from '../dialects/target.ts';
 import { findCredential, withoutKeys } from '../identity/credentials.ts';
 import type { Access, Caller } from '../identity/identity.ts';
 import { identify } from './caller.ts';
@@ -15,6 +15,8 @@ import type { Services } from './services.ts';
 export interface Arrival {
   target: Target;
   provider: ProviderConfig;
+  /** The call came to `/v1/smart/completions`: weir chooses its model. */
+  smart: boolean;
   /** null: the call passes untouched. */
   dialect: Dialect | null;
   caller: Caller;
@@ -24,14 +26,20 @@ export interface Arrival {
   ownCredential: string | null;
   /** The credential that the provider gets. */
   credential: string | null;
+  /** The provider's key is put in by weir. */
+  putsKeyIn: boolean;
   edit: HeaderEdit;
 }
 
 type Api = ProviderConfig['api'];
 export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
 
-export function arrive(head: RequestHead, { providers, identity }: Services): Arrived {
-  const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
+export function arrive(
+  head: RequestHead,
+  { providers, identity }: Pick<Services, 'providers' | 'identity'>,
+): Arrived {
+  const chat = smartPath(head.path);
+  const target = findTarget(providers, chat ?? head.path, head.headers.has('anthropic-version'));
   const provider = target && providers[target.provider];
   if (!target || !provider) {
     const api = familyOf(head.path) ?? 'openai';
@@ -52,7 +60,8 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
   const own = found.kind === 'none' ? null : found.kind === 'own' ? found.value : found.keepsOwn;
   const isPutIn = own === null && found.kind !== 'none';
   const key = isPutIn ? access.providerKey(target.provider) : null;
-  if (isPutIn && key === null) {
+  // Which provider a smart call goes to is chosen later.
+  if (isPutIn && key === null && chat === null) {
     return refused(
       api,
       'provider_key_missing',
@@ -69,6 +78,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
     kind: 'arrived',
     arrival: {
       target: outgoing,
+      smart: chat !== null,
       provider,
       dialect: dialect ?? null,
       caller,
@@ -76,6 +86,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
       policy: identity.policy(caller.organization),
       ownCredential: own,
       credential: key ?? own,
+      putsKeyIn: isPutIn,
       edit: upstreamEdit({
         head,
         target: outgoing,
@@ -84,6 +95,38 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
         plain: provider.base_url.startsWith('http:'),
       }),
     },
+  };
+}
+
+/** The path of the chat behind `/v1/smart/completions`; null: it is another path. */
+function smartPath(path: string): string | null {
+  const [, before, query = ''] =
+    /^((?:\/providers\/[^/?]+)?\/v1)\/smart\/completions(\?.*)?$/s.exec(path) ?? [];
+  return before === undefined ? null : `${before}/chat/completions${query}`;
+}
+
+/** The same call, to another provider. `endpoint` is a path there, as in Target. */
+export function readdress(
+  arrival: Arrival,
+  to: { name: string; provider: ProviderConfig; endpoint: string },
+  head: RequestHead,
+): Arrival {
+  const path = pathAt(to.provider, to.endpoint) + (/\?.*$/s.exec(arrival.target.path)?.[0] ?? '');
+  const target = { provider: to.name, path, endpoint: to.endpoint };
+  const key = arrival.putsKeyIn ? arrival.access.providerKey(to.name) : null;
+  const putIn = key === null ? null : { ...to.provider, api_key: key };
+  return {
+    ...arrival,
+    target,
+    provider: to.provider,
+    credential: key ?? arrival.ownCredential,
+    edit: upstreamEdit({
+      head,
+      target,
+      putIn,
+      inspected: true,
+      plain: to.provider.base_url.startsWith('http:'),
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { uninspectedOperation } from '../dialects/registry.ts';
 import type { Workload } from '../identity/identity.ts';
+import { purposeOfTag, purposeTag } from '../identity/own-calls.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
@@ -30,12 +31,10 @@ export function draftRecord(call: {
     processor,
     ...workloadFields(arrival.caller.workload),
     tags: tagsOf(arrival, head),
-    provider: arrival.target.provider,
-    serverAddress: new URL(arrival.provider.base_url).hostname,
+    ...targetFields(arrival, () => fingerprint),
     dialect: arrival.dialect?.name ?? null,
     operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
-    path: arrival.target.path.replace(/\?.*$/s, ''),
     stream: false,
     requestedModel: null,
     model: null,
@@ -58,8 +57,6 @@ export function draftRecord(call: {
     parts: [],
     tools: {},
     serviceTier: null,
-    terms: billingTerms(arrival.credential),
-    region: regionOf(arrival.provider.base_url, arrival.target.path),
     listUsd: null,
     costUsd: null,
     costUpperUsd: null,
@@ -74,7 +71,30 @@ export function draftRecord(call: {
     providerRequestId: null,
     providerOrganization: null,
     providerProject: null,
-    credentialFingerprint: fingerprint,
+    complexity: null,
+    complexityScore: null,
+    routingMode: null,
+    routingModel: null,
+    routingReason: null,
+    routingUsd: null,
+    baselineModel: null,
+    baselineUsd: null,
+    baselineSource: null,
+    purpose: arrival.caller.tags[purposeTag] ?? null,
+    purposeOf: arrival.caller.tags[purposeOfTag] ?? null,
+  };
+}
+
+/** What depends on where the call goes. */
+export function targetFields(arrival: Arrival, fingerprint: (credential: string) => string | null) {
+  const { target, provider, credential } = arrival;
+  return {
+    provider: target.provider,
+    serverAddress: new URL(provider.base_url).hostname,
+    path: target.path.replace(/\?.*$/s, ''),
+    terms: billingTerms(credential),
+    region: regionOf(provider.base_url, target.path),
+    credentialFingerprint: credential === null ? null : fingerprint(credential),
   };
 }
 

@@ -5,14 +5,16 @@ import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
-import { modelRefusal, providerRefusal, unreadModelRefusal } from './allowed.ts';
+import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
+import { comparison, savingOf } from './baseline.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { uuidv7 } from './ids.ts';
 import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
+import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
 import type {
   BodyEdit,
@@ -25,6 +27,7 @@ import type {
 import { type Observation, observe } from './observation.ts';
 import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
+import { type Routed, routeCall } from './routing.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
 
@@ -64,6 +67,7 @@ export class Exchange {
   #response: ResponseHead | null = null;
   #observation: Observation | null = null;
   #ended = false;
+  #routed: Routed | null = null;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
     this.#services = services;
@@ -92,7 +96,7 @@ export class Exchange {
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
     const { method, operation } = this.#record;
     const forbidden =
-      providerRefusal(arrival.access, arrival.target.provider) ??
+      (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
       (isRead ? null : unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade }));
     if (forbidden) return this.#refuse(arrival, forbidden);
     if (isRead) return { kind: 'read' };
@@ -102,30 +106,36 @@ export class Exchange {
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
-  async body(bytes: Buffer): Promise<ForwardDecision> {
-    const arrival = this.#arrival;
+  async body(received: Buffer): Promise<ForwardDecision> {
+    let arrival = this.#arrival;
     // It was let go at its head.
     if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
     if (!arrival?.dialect || !this.#record)
       throw new Error('a body came for a call whose body was not asked for');
     const { cache, reader, fingerprint } = this.#services;
 
-    const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
-    if (!facts) {
+    const read = await reader.request(arrival.dialect, received, arrival.target.endpoint);
+    if (!read) {
       return this.#refuse(arrival, {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
-    const forbidden = modelRefusal(arrival, facts.model);
-    if (forbidden) {
-      this.#note({ requestedModel: facts.model });
-      return this.#refuse(arrival, forbidden);
-    }
+    const routed = await routeCall(
+      { head: this.#head, arrival, facts: read, bytes: received },
+      this.#services,
+    );
+    const { facts, bytes } = routed;
+    this.#routed = routed;
+    this.#note({ requestedModel: read.model, ...routed.fields });
+    if (routed.refusal) return this.#refuse(arrival, routed.refusal);
+    arrival = routed.arrival;
+    this.#arrival = arrival;
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
+    const asking =
+      facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
       control,
@@ -135,7 +145,6 @@ export class Exchange {
     };
     this.#note({
       stream: facts.stream,
-      requestedModel: facts.model,
       maxOutputTokens: facts.maxOutputTokens,
       temperature: facts.temperature,
       topP: facts.topP,
@@ -161,7 +170,7 @@ export class Exchange {
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    return this.#forward(arrival, asking?.body);
+    return this.#forward(arrival, asking?.body ?? routed.body ?? undefined);
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -179,7 +188,7 @@ export class Exchange {
       set['x-weir-cache'] = this.#record.cache;
       if (this.#admission)
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      Object.assign(set, modelHeader(this.#inspected.facts.model));
+      Object.assign(set, modelHeader(this.#inspected.facts.model), this.#routed?.headers);
     }
     return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
   }
@@ -198,7 +207,11 @@ export class Exchange {
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
-    const headers = { set: { 'x-weir-cost-usd': cost ?? '' }, remove: [] };
+    const saving = this.#record && savingOf(this.#record);
+    const headers = {
+      set: { 'x-weir-cost-usd': cost ?? '', ...(saving != null && { 'x-weir-saved-usd': saving }) },
+      remove: [],
+    };
     return {
       ...(body && { body }),
       ...(observation.observe === 'whole' && cost !== null && { headers }),
@@ -211,6 +224,7 @@ export class Exchange {
     if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
+    this.#note(comparison(this.#record, this.#routed, this.#services));
     this.#keep(this.#record, observation);
   }
 
@@ -231,11 +245,13 @@ export class Exchange {
       response: this.#response,
       observation: this.#observation,
       ended: this.#ended,
+      routed: this.#routed,
     };
     this.#closing(
       settle(call, this.#services)
         .then((record) => {
           this.#close(record);
+          learnFrom(record, call, this.#services);
           // What it costs is known only now.
           if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
         })
@@ -297,7 +313,10 @@ export class Exchange {
     this.#note(hitFields(kept));
     this.#closeNow();
     const standing = this.#admission ? standingHeaders(this.#admission.standing, this.#services.now()) : {};
-    const headers = hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing });
+    const headers = {
+      ...hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing }),
+      ...this.#routed?.headers,
+    };
     return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 

@@ -1,10 +1,12 @@
 import type { PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
+import { editMembers, type MemberEdits } from '../dialects/openai/edit-members.ts';
 import { dialectByName } from '../dialects/registry.ts';
 
 /** What can be read of a body; plain data, since it may cross to a worker thread. */
 export type Task = { dialect: string; body: Uint8Array } & (
   | { kind: 'request'; endpoint: string }
   | { kind: 'prompt' }
+  | { kind: 'edit'; edits: MemberEdits }
   | { kind: 'reply'; head: ReplyHead }
 );
 
@@ -12,6 +14,7 @@ export type Task = { dialect: string; body: Uint8Array } & (
 export interface Result {
   request: RequestFacts | null;
   prompt: PromptText;
+  edit: Uint8Array;
   reply: ReplyFacts;
 }
 
@@ -33,6 +36,8 @@ function read(task: Task): Result[Task['kind']] {
       return dialect.readRequest(task.body, task.endpoint);
     case 'prompt':
       return dialect.readPrompt(task.body);
+    case 'edit':
+      return editMembers(Buffer.from(task.body.buffer, task.body.byteOffset, task.body.length), task.edits);
     case 'reply':
       return dialect.readReply(task.body, task.head);
   }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
+import type { MemberEdits } from '../dialects/openai/edit-members.ts';
 import work, { type Result, type Task } from './reader-worker.ts';
 
 /** Parsing, canonicalising and hashing 128 KB takes about half a millisecond; more goes to a worker. */
@@ -10,6 +11,8 @@ const inlineBytes = 128 * 1024;
 export interface Reader {
   request(dialect: Dialect, body: Uint8Array, endpoint: string): Promise<RequestFacts | null>;
   prompt(dialect: Dialect, body: Uint8Array): Promise<PromptText>;
+  /** A JSON body with some of its members changed. */
+  edit(dialect: Dialect, body: Uint8Array, edits: MemberEdits): Promise<Buffer>;
   reply(dialect: Dialect, body: Uint8Array, head: ReplyHead): Promise<ReplyFacts>;
   close(): Promise<void>;
 }
@@ -32,6 +35,10 @@ export function createReader(): Reader {
   return {
     request: ({ name }, body, endpoint) => run({ kind: 'request', dialect: name, body, endpoint }),
     prompt: ({ name }, body) => run({ kind: 'prompt', dialect: name, body }),
+    async edit({ name }, body, edits) {
+      const edited = await run({ kind: 'edit', dialect: name, body, edits });
+      return Buffer.from(edited.buffer, edited.byteOffset, edited.length);
+    },
     reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
     close: () => pool.destroy(),
   };

@@ -6,6 +6,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Ledger } from '../usage/record.ts';
+import type { Routing } from './plan.ts';
 import type { Reader } from './reader.ts';
 
 /** Counts tokens where a provider told none. */
@@ -21,6 +22,8 @@ export interface Services {
   limits: Limits;
   cache: Cache;
   reader: Reader;
+  /** null: every call goes as it came. */
+  routing: Routing | null;
   ledger: Ledger;
   pricer: Pricer;
   counter: TokenCounter;

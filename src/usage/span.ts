@@ -64,6 +64,17 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   providerOrganization: ['weir.provider.organization', 'text'],
   providerProject: ['weir.provider.project', 'text'],
   credentialFingerprint: ['weir.credential_fingerprint', 'text'],
+  complexity: ['weir.complexity', 'text'],
+  complexityScore: ['weir.complexity_score', 'number'],
+  routingMode: ['weir.routing.mode', 'text'],
+  routingModel: ['weir.routing.model', 'text'],
+  routingReason: ['weir.routing.reason', 'text'],
+  routingUsd: ['weir.routing.usd', 'text'],
+  baselineModel: ['weir.baseline.model', 'text'],
+  baselineUsd: ['weir.baseline.usd', 'text'],
+  baselineSource: ['weir.baseline.source', 'text'],
+  purpose: ['weir.purpose', 'text'],
+  purposeOf: ['weir.purpose_of', 'text'],
 };
 
 const tokens: Record<keyof TokenUsage, string> = {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { createByteBudget } from '../../src/cache/byte-budget.ts';
 import type { CachedAnswer } from '../../src/cache/cache.ts';
+import { policySchema } from '../../src/config/policy/policy.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
 import type { Answer, RequestHead, ResponseHead } from '../../src/exchange/messages.ts';
@@ -54,13 +55,8 @@ function house(options: HouseOptions = {}) {
           ? { organization: 'acme', apiKey: null, workload, tags: { team: 'binding', env: 'prod' } }
           : null,
       access: () => options.access ?? anything,
-      policy: () => ({
-        cache: { mode: options.cacheMode ?? 'all', ttl: 1000 },
-        limits: [],
-        budgets: [],
-        providers: ['*'],
-        models: ['*'],
-      }),
+      policy: () =>
+        policySchema.parse({ cache: { mode: options.cacheMode ?? 'all', ttl: '1s' }, limits: [] }),
     },
     limits: {
       process: 'p1',
@@ -81,6 +77,7 @@ function house(options: HouseOptions = {}) {
       set: async (key, answer) => void stored.set(key, answer),
     },
     reader: createReader(),
+    routing: null,
     ledger: {
       async open(record) {
         if (options.openFails) throw new Error('the disk is full');

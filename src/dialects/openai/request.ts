@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalForm } from '../canonical.ts';
+import { readConversation } from '../conversation.ts';
 import type { RequestFacts } from '../dialect.ts';
 import { asCount, asNumber, asObject, asString, firstCount, type JsonObject, readJson } from '../json.ts';
 import { prefixHashes } from '../prefix-hashes.ts';
@@ -24,7 +25,10 @@ export function requestFacts(
   { request, text }: Body,
   reuse: Reuse,
   own: Partial<
-    Omit<RequestFacts, 'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels'>
+    Omit<
+      RequestFacts,
+      'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels' | 'conversation'
+    >
   >,
 ): RequestFacts {
   const facts = {
@@ -49,6 +53,7 @@ export function requestFacts(
     repeatable: !reuse.never.some(({ holds }) => holds(request)),
     deterministic: reuse.deterministic(request),
     labels: labelsOf(request, reuse.echoed ?? {}),
+    conversation: readConversation(request),
   };
 }
 
