@@ -95,6 +95,7 @@ export async function planCall(
       (providerRefusal(arrival.access, name) ?? modelRefusal(arrival, model))?.message ?? null,
     hasKey: (name) =>
       arrival.putsKeyIn ? arrival.access.providerKey(name) !== null : name === arrival.target.provider,
+    payer: arrival.putsKeyIn ? arrival.caller.organization : null,
   });
   const isRefused = decision.kind === 'refuse' && mode === 'on';
   return {

@@ -30,7 +30,7 @@ export interface Surroundings {
     usage: TokenUsage,
   ): { usd: number; contextWindow: number | null } | null;
   pace(provider: string, model: string): Pace | null;
-  /** Why the provider is left alone for now; null: it is well. */
+  /** Why the model is left alone for now; null: it is well. */
   ailing(provider: string, model: string): string | null;
   canCarry: CanCarry;
 }

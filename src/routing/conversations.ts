@@ -22,10 +22,9 @@ export function createConversations(redis: RedisConnection | null): Conversation
   return {
     async find(organization, opening) {
       const key = keyOf(organization, opening);
-      const known = here.get(key);
-      if (known || !redis) return known ?? null;
-      const text = await redis.run(() => redis.client.get(key)).catch(() => null);
-      return text === null ? null : parse(text);
+      // The last turn may have gone through another process: what Redis has is newer.
+      const text = redis && (await redis.run(() => redis.client.get(key)).catch(() => null));
+      return (text ? parse(text) : here.get(key)) ?? null;
     },
     keep(organization, opening, kept) {
       const key = keyOf(organization, opening);

@@ -47,6 +47,8 @@ export interface RouteRequest {
   /** Why the caller may not call this model at this provider; null: it may. */
   forbidden(provider: string, model: string): string | null;
   hasKey(provider: string): boolean;
+  /** The organization whose keys pay; null: the caller's own does. */
+  payer: string | null;
 }
 
 export interface Place {
@@ -121,7 +123,7 @@ export function createRouter(options: {
         forbidden: request.forbidden,
         hasKey: request.hasKey,
         pace: paces.of,
-        ailing: paces.ailing,
+        ailing: (provider, model) => paces.ailing(provider, model, request.payer),
       };
       const asked = request.model === null ? null : { provider: request.provider, model: request.model };
       if (!table) {

@@ -73,17 +73,17 @@ test('an ordinary call keeps a model that costs no more, one without a price, an
 test('what was measured decides whether a model is fast enough, and whether it is well', async () => {
   let clock = 0;
   const { router: learning, paces } = await testRouter({ now: () => clock });
-  const call = { provider: 'openai', model: 'gpt-3.5-turbo', stream: true, good: true };
+  const call = { provider: 'openai', model: 'gpt-3.5-turbo', organization: 'acme', stream: true };
   const streaming = (maxLatencyMs: number) =>
     learning.decide(routeRequest({ stream: true, wishes: { ...wishes, maxLatencyMs } }));
   assert.equal(streaming(450).kind, 'go');
   for (let at = 0; at < 20; at++)
-    paces.learn({ ...call, firstMs: 5_000, durationMs: 6_000, outputTokens: 50 });
+    paces.learn({ ...call, outcome: 'good', firstMs: 5_000, durationMs: 6_000, outputTokens: 50 });
   const late = streaming(450);
   assert(late.kind === 'refuse');
   assert.match(late.message, /gpt-3.5-turbo: it is expected to take 5000 ms, more than 450/);
   for (let at = 0; at < 3; at++)
-    paces.learn({ ...call, good: false, firstMs: 0, durationMs: 0, outputTokens: 0 });
+    paces.learn({ ...call, outcome: 'away', firstMs: 0, durationMs: 0, outputTokens: 0 });
   const ailing = learning.decide(routeRequest());
   assert(ailing.kind === 'go');
   assert.match(ailing.reason, /failed 3 times in a row/);
