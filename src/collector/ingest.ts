@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import type { Outcome } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { type UsageSpan, writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
 

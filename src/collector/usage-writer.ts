@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import { type Pool, withConnection } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty } from './insert.ts';
 import { isLate, isPending, keepLateUsage, settleLateUsage, withoutNumbers } from './late-usage.ts';
 import type { Span } from './otlp.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
 
 /** A usage span as it came, and what it says. */

@@ -3,6 +3,7 @@ import { cachedTokensOf } from '../routing/conversations.ts';
 import type { Measured } from '../routing/paces.ts';
 import { sentModel, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
+import { baselineOf } from './baseline.ts';
 import type { Observation } from './observation.ts';
 import type { Routing } from './plan.ts';
 import type { Routed } from './routing.ts';
@@ -33,7 +34,8 @@ export function learnFrom(record: UsageRecord, call: Ended, { routing }: Pick<Se
   }
   if (outcome !== 'completed' || record.routingMode !== 'on') return;
   const cachedTokens = cachedTokensOf(arrival.provider.api, usage);
-  routing.conversations.keep(record.organization, conversation.opening, { provider, model, cachedTokens });
+  if (cachedTokens > 0)
+    routing.conversations.keep(record.organization, conversation.opening, { provider, model, cachedTokens });
   if (routing.random() * 100 < arrival.policy.routing.replay_percent) replayOf(record, call, routing);
 }
 
@@ -56,19 +58,20 @@ interface Ended {
 /** Only whole answers of text are compared, of calls whose key weir put in: it has no other. */
 function replayOf(
   record: UsageRecord,
-  { routed, arrival, requestBody, observation }: Ended,
+  { arrival, requestBody, observation }: Ended,
   { replay }: Routing,
 ): void {
   const { texts, chars } = observation?.facts().text ?? noFacts.text;
   const answer = texts.join('');
-  if (!routed?.baseline || !requestBody || !arrival.putsKeyIn || chars === 0 || answer.length < chars) return;
+  const baseline = baselineOf(record);
+  if (!baseline || !requestBody || !arrival.putsKeyIn || chars === 0 || answer.length < chars) return;
   replay({
     exchange: record.id,
     organization: record.organization,
     apiKey: record.apiKey,
     complexity: record.complexity,
     routed: record.routingModel ?? '',
-    baseline: routed.baseline,
+    baseline,
     dialect: arrival.dialect?.name ?? '',
     body: requestBody,
     answer,

@@ -4,7 +4,7 @@ import type { Refusal } from '../dialects/errors.ts';
 import type { JsonObject } from '../dialects/json.ts';
 import { purposeTag } from '../identity/own-calls.ts';
 import type { RoutedCall } from '../proof/replay.ts';
-import type { Conversations } from '../routing/conversations.ts';
+import { type Conversations, minCachedTokens } from '../routing/conversations.ts';
 import type { Paces } from '../routing/paces.ts';
 import type { Assessment, Decision, Router, Wishes } from '../routing/router.ts';
 import { modelRefusal, providerRefusal } from './allowed.ts';
@@ -74,7 +74,7 @@ export async function planCall(
   const wishes = isOpen ? readWishes(conversation.wishes) : noWishes;
   if ('code' in wishes) return { ...plan, refusal: wishes };
   const kept =
-    conversation.turns > 1
+    conversation.turns > 1 && mayBeCached(facts)
       ? await routing.conversations.find(arrival.caller.organization, conversation.opening)
       : null;
   const decision = routing.router.decide({
@@ -103,6 +103,11 @@ export async function planCall(
     decision,
     refusal: isRefused ? { code: decision.code, message: decision.message } : null,
   };
+}
+
+/** No provider keeps a shorter prompt; its tools belong to it, and are not among its text. Else nobody asks Redis. */
+function mayBeCached({ textChars, conversation }: RequestFacts): boolean {
+  return textChars >= minCachedTokens || conversation?.needs.tools === true;
 }
 
 function modeOf(head: RequestHead, { policy }: Arrival): 'off' | 'shadow' | 'on' {

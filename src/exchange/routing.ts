@@ -2,7 +2,7 @@ import { wishNames } from '../dialects/conversation.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
-import type { Assessment, Decision, Place } from '../routing/router.ts';
+import type { Assessment, Decision } from '../routing/router.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelRefusal } from './allowed.ts';
 import { type Arrival, readdress } from './arrival.ts';
@@ -19,10 +19,6 @@ export interface Routed {
   body: Buffer | null;
   fields: Partial<UsageRecord>;
   headers: Record<string, string>;
-  /** What it is compared with; null: the call was not given to another model. */
-  baseline: Place | null;
-  /** What would have been chosen; null: nothing else than it went to. */
-  shadow: Place | null;
   refusal: Refusal | null;
 }
 
@@ -36,8 +32,6 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     bytes,
     body: null,
     headers: {},
-    baseline: null,
-    shadow: null,
     refusal: null,
   };
   const forbidden = plan?.isOpen ? null : modelRefusal(arrival, facts.model);
@@ -51,7 +45,7 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
   };
   const to = decision?.kind === 'go' ? decision.to : null;
   if (refusal) return { ...same, fields, refusal };
-  if (!decision || mode !== 'on') return { ...same, fields, shadow: to };
+  if (!decision || mode !== 'on') return { ...same, fields };
 
   const headers = headersOf(decision, assessment, facts.model);
   const dialect = arrival.dialect;
@@ -70,8 +64,6 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     body,
     headers,
     fields: { ...fields, ...targetFields(moved, services.fingerprint) },
-    baseline: decision.baseline,
-    shadow: null,
     refusal: null,
   };
 }
@@ -91,10 +83,13 @@ function editsOf(
 }
 
 function fieldsOf(decision: Decision, mode: Plan['mode']): Partial<UsageRecord> {
+  const baseline = decision.kind === 'go' && mode === 'on' ? decision.baseline : null;
   return {
     routingReason: decision.reason,
     routingModel: decision.kind === 'go' ? decision.to.model : null,
-    baselineModel: decision.kind === 'go' && mode === 'on' ? (decision.baseline?.model ?? null) : null,
+    routingProvider: decision.kind === 'go' ? decision.to.provider : null,
+    baselineModel: baseline?.model ?? null,
+    baselineProvider: baseline?.provider ?? null,
   };
 }
 

@@ -40,7 +40,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     http: config.listen.otlp_http,
     log,
     now: Date.now,
-    source: { pricer, baseUrl: (provider) => config.providers[provider]?.base_url },
+    source: { pricer, providers: config.providers },
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const keyring = createKeyring(sealKeysOf(config, paths));

@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { Conversation } from '../dialects/conversation.ts';
 import type { Pricer } from '../usage/price.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
-import type { Call, Surroundings } from './candidates.ts';
+import { type Call, candidateOf, type Surroundings } from './candidates.ts';
 import type { CanCarry } from './carry.ts';
 import { baselineOf, type Choice, choose, type Kept, keepReason } from './choose.ts';
 import { baseComplexity, type Complexity, complexTokens, keywordIn, scoredComplexity } from './complexity.ts';
@@ -143,15 +143,23 @@ export function createRouter(options: {
         maxLatencyMs: wishes.maxLatencyMs,
         providers: narrowed(policy.providers, wishes.providers),
       };
-      const choice = choose(call, { table, complexity, optimizeFor, kept: request.kept }, around);
+      const own =
+        asked &&
+        candidateOf(
+          `${asked.provider}/${asked.model}`,
+          { ...call, providers: null, maxLatencyMs: null },
+          around,
+        );
+      const by = { table, complexity, optimizeFor, kept: request.kept, asked: own };
+      const choice = choose(call, by, around);
       const usual = baselineOf(table, policy.baseline_model, around);
       const usualPlace = usual.provider === null ? null : { provider: usual.provider, model: usual.model };
       const compared =
         request.comparedWith === null ? null : { provider: request.provider, model: request.comparedWith };
       const baseline = asked ?? compared ?? usualPlace;
       const decided = { profile, optimizeFor, choice, reason: choice.reason, baseline };
-      if (asked) {
-        const reason = keepReason(call, asked, choice, optimizeFor, around);
+      if (own) {
+        const reason = keepReason(call, own, choice, optimizeFor);
         if (reason !== null) return { ...decided, kind: 'keep', reason };
       }
       const { chosen } = choice;
