@@ -8,7 +8,7 @@ import { placeOf } from '../routing/candidates.ts';
 import { dialectAt } from '../routing/carry.ts';
 import type { Place } from '../routing/router.ts';
 import type { createEgressClient, EgressReply } from './client.ts';
-import { bothOrders, judgeBody, maxJudgedChars, type Verdict, verdictIn } from './judge.ts';
+import { bothOrders, judgeBody, judgeDialects, maxJudgedChars, type Verdict, verdictIn } from './judge.ts';
 
 /** A routed call that has ended well. */
 export interface RoutedCall {
@@ -40,11 +40,12 @@ const maxWaiting = 32;
 /** Larger requests are not replayed. */
 const maxBodyBytes = 128 * 1024;
 
-/** In which dialects a call is replayed, and where they lie. */
-const endpoints: Record<string, string> = {
-  'openai-chat': '/chat/completions',
-  'openai-responses': '/responses',
-  'anthropic-messages': '/messages',
+/** In which dialects a call is replayed, and where they lie: Google has the model in the path, and nothing of it in the body. */
+const endpoints: Record<string, (model: string) => string> = {
+  'openai-chat': () => '/chat/completions',
+  'openai-responses': () => '/responses',
+  'anthropic-messages': () => '/messages',
+  'gemini-generate': (model) => `/models/${encodeURIComponent(model)}:generateContent`,
 };
 
 /**
@@ -65,9 +66,9 @@ export function createReplays(options: {
   const running = new Set<Promise<void>>();
   const stopped = new AbortController();
 
-  function pathOf({ provider }: Place, dialect: string): string | null {
+  function pathOf({ provider, model }: Place, dialect: string): string | null {
     const config = providers[provider];
-    const endpoint = endpoints[dialect];
+    const endpoint = endpoints[dialect]?.(model);
     if (!config || endpoint === undefined || dialectAt(config.api, dialect) !== dialect) return null;
     return `/providers/${provider}${pathAt(config, endpoint).slice(splitBase(config.base_url).path.length)}`;
   }
@@ -86,10 +87,17 @@ export function createReplays(options: {
     if (call.judgeModel === undefined) return null;
     const { provider, model } = placeOf(call.judgeModel, { providers, models });
     const api = provider === null ? undefined : providers[provider]?.api;
-    const dialect = api === 'anthropic' ? 'anthropic-messages' : 'openai-chat';
-    const path = provider === null ? null : pathOf({ provider, model }, dialect);
+    const dialect = Object.entries(judgeDialects).find(([family]) => family === api)?.[1];
+    const path = provider === null || !dialect ? null : pathOf({ provider, model }, dialect);
+    if (path === null || !dialect) {
+      log.warn(
+        { judge: call.judgeModel },
+        'the judge is a model of no provider that can be asked: nothing is judged',
+      );
+      return null;
+    }
     const request = dialectByName(call.dialect).readPrompt(call.body).texts.join('\n');
-    if (path === null || request.length + call.answer.length + other.length > maxJudgedChars) return null;
+    if (request.length + call.answer.length + other.length > maxJudgedChars) return null;
     const verdict = async (first: string, second: string) => {
       const reply = await ask(call, 'judge', path, judgeBody(dialect, { model, request, first, second }));
       return verdictIn(textOf(dialect, reply) ?? '');
@@ -102,7 +110,9 @@ export function createReplays(options: {
     const path = pathOf(call.baseline, call.dialect);
     if (path === null || !keep) return;
     const edits = { model: JSON.stringify(call.baseline.model), stream: 'false', stream_options: null };
-    const reply = await ask(call, 'replay', path, editMembers(call.body, edits));
+    const isWhole = call.dialect === 'gemini-generate';
+    const body = isWhole ? call.body : editMembers(call.body, edits);
+    const reply = await ask(call, 'replay', path, body);
     const other = textOf(call.dialect, reply);
     if (other === null) return;
     const verdict = await judge(call, other).catch((error: unknown) => {
