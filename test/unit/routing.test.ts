@@ -5,6 +5,7 @@ import { checkPolicy } from '../../src/config/policy/check.ts';
 import { policySchema } from '../../src/config/policy/policy.ts';
 import { routingPolicy } from '../../src/config/policy/routing.ts';
 import { levels } from '../../src/routing/complexity.ts';
+import type { RouteRequest } from '../../src/routing/router.ts';
 import { createScorer } from '../../src/routing/scorer.ts';
 import { conversationOf, routeRequest, testRouter } from '../fixtures/router.ts';
 
@@ -122,6 +123,23 @@ test('a conversation stays while its prompt cache is worth more than the saving,
     }),
   );
   assert(weak.kind === 'go' && weak.to.model === 'gpt-6.1-sol');
+});
+
+test('a call that names a model stays with it while its own prompt cache makes it cheaper, though no table has it', () => {
+  const asking = (kept: RouteRequest['kept']) =>
+    router.decide(
+      routeRequest({
+        ...{ policy: routingPolicy.parse({ profile: 'current' }), model: 'gpt-4.1', kept },
+        ...{ textChars: 400_000, maxOutputTokens: 50 },
+      }),
+    );
+  assert.equal(asking(null).kind, 'go');
+  const kept = asking({ provider: 'openai', model: 'gpt-4.1', cachedTokens: 99_968 });
+  assert.equal(kept.kind, 'keep');
+  assert.match(kept.reason, /^kept: medium call: stays with gpt-4.1, whose prompt cache holds 99968 tokens/);
+  assert(kept.choice.stay?.stays);
+  const other = asking({ provider: 'openai', model: 'gpt-4.1', cachedTokens: 10_000 });
+  assert.deepEqual([other.kind, other.choice.stay?.stays], ['go', false]);
 });
 
 test('a policy that names no profile there is, or turns its thresholds round, is refused', () => {
