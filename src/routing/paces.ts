@@ -45,14 +45,15 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
   const known = new LRUCache<string, Seen>({ max: maxModels });
   /** Not told yet. */
   const untold = new Map<string, Seen>();
-  let stale: string[] = [];
+  /** When Redis answered last, by its clock. */
+  let since = 0;
   let sharing: Promise<void> | null = null;
 
   async function share(connection: RedisConnection): Promise<void> {
     const told = takeTold(untold);
     try {
-      const all = await exchangeSeen(connection, told, stale, now);
-      stale = all.stale;
+      const all = await exchangeSeen(connection, told, since, now);
+      since = all.at;
       for (const [name, seen] of all.known) known.set(name, followed(seen, untold.get(name)));
     } catch {
       for (const [name, seen] of told) untold.set(name, followed(seen, untold.get(name)));

@@ -4,7 +4,7 @@ import type { Seen } from './seen.ts';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** Puts what was seen behind what is known, and forgets names: [now, all that is known by name]. */
+    /** Puts what was seen behind what is known: [now, what has changed since, by name]. */
     weirShare(key: string, ...args: (string | number)[]): Result<[number, string[]], Context>;
   }
 }
@@ -12,72 +12,78 @@ declare module 'ioredis' {
 const key = 'weir:models';
 /** What has no call for so long is forgotten. */
 export const keptMs = 10 * 60_000;
-/** Models that are remembered at most, those that failed an organization among them. */
+/** Models that are remembered at most, those that refused an organization among them. */
 export const maxModels = 1_000;
-/** Told, and forgotten, at one time: Redis does nothing else meanwhile. */
+/** Told at one time: Redis does nothing else meanwhile. */
 const maxTold = 200;
+/** What was told is read again for so long: after a failover the clock may be another machine's. */
+const overlapMs = 10_000;
 
-// A value is nine numbers, in the order of `numbers`; one that is put behind another says whether it recovered.
+// A value is nine numbers, in the order of `encode`, with times in place of ages. It is told only when it has changed
+// since: most models of a large house rest.
 const share = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local kept, most, told = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local since, kept, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local function split(text)
   local list = {}
   for each in string.gmatch(text or '', '%S+') do list[#list + 1] = tonumber(each) end
-  return #list == 9 and now - list[8] < kept and list or nil
-end
-for at = 4 + 2 * told, #ARGV do
-  if not split(redis.call('HGET', KEYS[1], ARGV[at])) then redis.call('HDEL', KEYS[1], ARGV[at]) end
+  return list
 end
 local room = most - redis.call('HLEN', KEYS[1])
-for at = 4, 2 + 2 * told, 2 do
+for at = 4, #ARGV, 2 do
   local old = redis.call('HGET', KEYS[1], ARGV[at])
-  local before, after = split(old), {}
-  for each in string.gmatch(ARGV[at + 1], '%S+') do after[#after + 1] = tonumber(each) end
-  after[8], after[9] = now - after[8], after[9] < 0 and 0 or now - after[9]
-  if before then
-    for part = 1, 3 do after[part] = before[part] * after[4] + after[part] end
-    after[4], after[5] = before[4] * after[4], before[5] + after[5]
-    if after[7] == 0 then after[6] = before[6] + after[6] end
-    after[9] = math.max(before[9], after[9])
+  local before, after = split(old), split(ARGV[at + 1])
+  after[1] = math.floor(now - after[1])
+  after[2] = after[2] < 0 and 0 or math.floor(now - after[2])
+  if #before == 9 and now - before[1] < kept then
+    for part = 3, 5 do after[part] = before[part] * after[6] + after[part] end
+    after[6], after[7] = before[6] * after[6], before[7] + after[7]
+    if after[9] == 0 then after[8] = before[8] + after[8] end
+    after[2] = math.max(before[2], after[2])
   end
   if not old then room = room - 1 end
   if old or room >= 0 then redis.call('HSET', KEYS[1], ARGV[at], table.concat(after, ' ')) end
 end
 redis.call('PEXPIRE', KEYS[1], kept)
-return {now, redis.call('HGETALL', KEYS[1])}`;
+local all, changed = redis.call('HGETALL', KEYS[1]), {}
+for at = 1, #all, 2 do
+  local seen = tonumber(string.match(all[at + 1], '^%d+') or '0')
+  if now - seen > kept then redis.call('HDEL', KEYS[1], all[at])
+  elseif seen >= since then
+    changed[#changed + 1] = all[at]
+    changed[#changed + 1] = all[at + 1]
+  end
+end
+return {now, changed}`;
 
 export function defineSharing(client: Redis | Cluster): void {
   client.defineCommand('weirShare', { numberOfKeys: 1, lua: share });
 }
 
 /**
- * Tells the other processes what was seen here since the last time, and learns what all have seen: times by the clock
- * of this process. `told` are at most 200, of which the caller keeps what is left. Rejects when Redis is away.
+ * Tells the other processes what was seen here since the last time, and learns what all have seen since `since`, a time
+ * by the clock of Redis: `at` of the last answer, at first 0. What it learns has times by the clock of this process.
+ * Rejects when Redis is away.
  */
 export async function exchangeSeen(
   { client, run }: RedisConnection,
   told: readonly (readonly [string, Seen])[],
-  forgotten: readonly string[],
+  since: number,
   now: () => number,
-): Promise<{ known: [string, Seen][]; stale: string[] }> {
+): Promise<{ at: number; known: [string, Seen][] }> {
   const pairs = told.flatMap(([name, seen]) => [name, encode(seen, now())]);
-  const gone = forgotten.slice(0, maxTold);
-  const [at, fields] = await run(() =>
-    client.weirShare(key, keptMs, maxModels, told.length, ...pairs, ...gone),
-  );
+  const from = Math.max(0, since - overlapMs);
+  const [at, fields] = await run(() => client.weirShare(key, from, keptMs, maxModels, ...pairs));
   const known: [string, Seen][] = [];
-  const stale: string[] = [];
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index] ?? '';
     const seen = decode(fields[index + 1] ?? '', now() - at);
-    if (seen && seen.at > now() - keptMs) known.push([name, seen]);
-    else stale.push(name);
+    if (seen) known.push([fields[index] ?? '', seen]);
   }
-  return { known, stale };
+  return { at, known };
 }
 
+/** Takes what is to be told next, at most 200 names, out of what waits. */
 export function takeTold(waiting: Map<string, Seen>): [string, Seen][] {
   const told = [...waiting].slice(0, maxTold);
   for (const [name] of told) waiting.delete(name);
@@ -87,41 +93,19 @@ export function takeTold(waiting: Map<string, Seen>): [string, Seen][] {
 /** Times as milliseconds ago: clocks differ. */
 function encode(seen: Seen, now: number): string {
   const { firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered, at, failedAt } = seen;
-  const failedAgo = failedAt === 0 ? -1 : now - failedAt;
-  const numbers = [
-    firstMs,
-    tokensPerSecond,
-    outputTokens,
-    older,
-    calls,
-    failures,
-    Number(recovered),
-    now - at,
-    failedAgo,
-  ];
-  return numbers.join(' ');
+  const ago = [now - at, failedAt === 0 ? -1 : now - failedAt];
+  return [...ago, firstMs, tokensPerSecond, outputTokens, older, calls, failures, Number(recovered)].join(
+    ' ',
+  );
 }
 
 function decode(text: string, offset: number): Seen | null {
   const numbers = text.split(' ').map(Number);
   if (numbers.length !== 9 || !numbers.every(Number.isFinite)) return null;
-  const [
-    firstMs = 0,
-    tokensPerSecond = 0,
-    outputTokens = 0,
-    older = 1,
-    calls = 0,
-    failures = 0,
-    ,
-    at = 0,
-    failedAt = 0,
-  ] = numbers;
+  const [at = 0, failedAt = 0, firstMs = 0, tokensPerSecond = 0, outputTokens = 0, older = 1] = numbers;
+  const [calls = 0, failures = 0] = numbers.slice(6);
   const isSound = older >= 0 && older <= 1 && (calls === 0 || (older < 1 && tokensPerSecond > 0));
-  return isSound
-    ? {
-        ...{ firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered: true },
-        at: at + offset,
-        failedAt: failedAt === 0 ? 0 : failedAt + offset,
-      }
-    : null;
+  if (!isSound) return null;
+  const sums = { firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered: true };
+  return { ...sums, at: at + offset, failedAt: failedAt === 0 ? 0 : failedAt + offset };
 }

@@ -7,6 +7,7 @@ import { routingPolicy } from '../../src/config/policy/routing.ts';
 import { levels } from '../../src/routing/complexity.ts';
 import type { RouteRequest } from '../../src/routing/router.ts';
 import { createScorer } from '../../src/routing/scorer.ts';
+import { failure, followed, paceOf, type Seen, success } from '../../src/routing/seen.ts';
 import { conversationOf, routeRequest, testRouter } from '../fixtures/router.ts';
 
 const { router } = await testRouter();
@@ -91,6 +92,39 @@ test('what was measured decides whether a model is fast enough, and whether it i
   clock += 60_000;
   const again = learning.decide(routeRequest());
   assert(again.kind === 'go' && again.to.model === 'gpt-3.5-turbo');
+});
+
+test('what was seen can be put together in any pieces, and weighs each call four fifths of the next', () => {
+  const calls = fc.array(
+    fc.record({ firstMs: fc.integer({ min: 1, max: 9_999 }), good: fc.boolean(), cut: fc.boolean() }),
+    { minLength: 1, maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(calls, (list) => {
+      const one = (each: (typeof list)[number], at: number) =>
+        each.good
+          ? success({ stream: true, firstMs: each.firstMs, durationMs: 10_000, outputTokens: 5 }, null, at)
+          : failure(at);
+      const whole = list.map(one).reduce((before, after) => followed(before, after));
+      const pieces: Seen[] = [];
+      for (const [at, each] of list.entries()) {
+        const last = each.cut ? undefined : pieces.pop();
+        pieces.push(followed(last, one(each, at)));
+      }
+      const together = pieces.reduce((before, after) => followed(before, after));
+      const good = list.filter((each) => each.good);
+      const weights = good.map((_, at) => 0.8 ** (good.length - 1 - at));
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const mean = good.reduce((sum, each, at) => sum + each.firstMs * (weights[at] ?? 0), 0) / total;
+      for (const seen of [whole, together]) {
+        assert(
+          good.length === 0 ? paceOf(seen) === null : Math.abs((paceOf(seen)?.firstMs ?? 0) - mean) < 1e-6,
+        );
+        assert.equal(seen.failures, list.length - 1 - list.findLastIndex((each) => each.good));
+        assert.equal(seen.calls, good.length);
+      }
+    }),
+  );
 });
 
 test('a conversation stays while its prompt cache is worth more than the saving, decided by money', () => {
