@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { createDeliverer } from '../alerts/deliver.ts';
 import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
+import { createCacheAdmin } from '../cache/admin.ts';
+import { createAnswerSweep } from '../cache/cold/sweep.ts';
 import { createCollector } from '../collector/collector.ts';
 import type { Settings } from '../config/env.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
@@ -44,9 +46,12 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const budgets = createBudgetReports(pool, redis, config);
+  const cache = createCacheAdmin({ pool, redis, log });
+  const sweep = createAnswerSweep({ pool, purgePending: cache.purgePending, log });
   const api = await createApi({
     pool,
     pricer,
+    cache,
     log,
     version,
     now: Date.now,
@@ -63,13 +68,14 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   await api.start(config.listen.api);
   await xds.start();
   const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now });
+  sweep.start();
   return {
     async stop() {
       await alerts.stop();
       await deliverer.close();
       await xds.stop();
       await api.stop();
-      await records.stop(stopTimeoutMs);
+      await Promise.all([records.stop(stopTimeoutMs), sweep.stop()]);
       await Promise.all([redis?.close(), pool.end()]);
     },
   };
