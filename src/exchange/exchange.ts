@@ -135,8 +135,8 @@ export class Exchange {
     const call = { arrival, record: this.#record, facts, bytes: bytes.length, ip: this.#head.ip };
     const [admission, found] = await Promise.all([admit(call, this.#services), lookup.find()]);
     this.#admit(admission);
-    if (admission.denial && !(found.kind === 'given' && admission.passesHits))
-      return this.#deny(arrival, admission);
+    const isFree = found.kind !== 'forward' && admission.passesHits;
+    if (admission.denial && !isFree) return this.#deny(arrival, admission);
     if (found.kind === 'given') return this.#give(found);
     if (lookup.control.only) return this.#refuse(arrival, notKept);
     if (found.kind === 'forward') return this.#forward(arrival, body);
@@ -290,6 +290,7 @@ export class Exchange {
   /** What came of waiting for an equal call. */
   async #followed(arrival: Arrival, followed: Followed, body?: Buffer): Promise<ForwardDecision> {
     if (followed.kind === 'given') return this.#give(followed);
+    if (followed.kind === 'forward' && this.#admission?.denial) return this.#deny(arrival, this.#admission);
     if (followed.kind === 'forward') return this.#forward(arrival, body);
     const close = (fields: Partial<UsageRecord>) => {
       this.#note(fields);

@@ -144,22 +144,19 @@ test('the caller of a stream hangs up: who reads along sees it break, who has no
 
 test('a plain call that is waited for and given up is made anew by one of those who wait', async () => {
   const house = openHouse();
-  const hold = Promise.withResolvers<void>();
+  const silence = told([]);
   const hanging = new AbortController();
   let asked = 0;
   const provider = (): ProviderSide => {
     if (++asked > 1) return chatAnswer('the second');
-    async function* chunks() {
-      await hold.promise;
-    }
-    return { ...chatAnswer('x'), chunks: chunks() };
+    return { ...chatAnswer('x'), chunks: silence.chunks };
   };
   const leader = house.call(callHead(), chatBody('Given up?'), provider, hanging.signal);
   await turn();
   const others = [1, 2, 3].map(() => house.call(callHead(), chatBody('Given up?'), provider));
   await turn();
   hanging.abort();
-  hold.resolve();
+  silence.end();
   await leader;
   const replies = await Promise.all(others);
   assert.equal(asked, 2);
@@ -204,4 +201,39 @@ test('single_flight: false lets equal calls go their own ways', async () => {
   await Promise.all([1, 2, 3].map(() => house.call(callHead(), chatBody('Apart?'), provider)));
   assert.equal(asked, 3);
   assert(!(await house.call(callHead(), chatBody('Apart?'), provider)).asked);
+});
+
+test('who waits needs no budget: it is free, unless there is nothing to wait for', async () => {
+  let first = true;
+  const state = { name: 'x', kind: 'tokens' as const, per: 'user', limit: 1, remaining: 0, resetMs: 1 };
+  const house = openHouse({
+    admission() {
+      const denial = first ? null : { kind: 'limit' as const, state, never: false };
+      first = false;
+      return { denial };
+    },
+  });
+  const side = chatAnswer('paid once');
+  const script = told(side.chunks as Iterable<Buffer>);
+  const leader = house.call(callHead(), chatBody('Free?'), () => ({ ...side, chunks: script.chunks }));
+  await turn();
+  const waiting = house.call(callHead(), chatBody('Free?'), never);
+  await turn();
+  script.end();
+  await leader;
+  assert.match((await waiting).text, /paid once/);
+  assert.equal((await house.call(callHead(), chatBody('Not free?'), never)).status, 429);
+
+  first = true;
+  const hanging = new AbortController();
+  const silence = told([]);
+  const silent = () => ({ ...side, chunks: silence.chunks });
+  const gone = house.call(callHead(), chatBody('Gone?'), silent, hanging.signal);
+  await turn();
+  const alone = house.call(callHead(), chatBody('Gone?'), never);
+  await turn();
+  hanging.abort();
+  silence.end();
+  await gone;
+  assert.equal((await alone).status, 429);
 });
