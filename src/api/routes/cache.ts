@@ -136,8 +136,11 @@ export function cacheRoutes(
         },
       },
       async (request) => {
-        const filter = { key: request.params.key, model: null, storedBefore: null };
-        return purge(request, filter, request.query.dry_run);
+        const { key } = request.params;
+        // In any case: it may be on its way, or with processes that have it to themselves.
+        const done = await purge(request, { key, model: null, storedBefore: null }, request.query.dry_run);
+        if (done.answers === 0) throw new Problem(404, 'not_found', `no answer is kept by the key ${key}`);
+        return done;
       },
     );
 
