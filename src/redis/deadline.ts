@@ -1,25 +1,24 @@
-/** A timer that fires later than this was held up by this process. */
-const stalledMs = 5;
-/** So often the other side is given the time anew after a stall. */
-const maxStalls = 20;
+/** However busy this process is, the other side is given its time so often at most. */
+const maxLooks = 8;
 
 /**
- * Rejects when `work` takes longer than `ms`. A stall of this process is not held against the other side:
- * after one it has the time anew, and what has arrived by the time the timer fires is still read.
+ * Rejects when `work` takes longer than `ms`. Only time in which this process had nothing else to do counts, as
+ * its event loop tells: while it is busy, or stalled, it does not read what the other side has sent. When the
+ * timer fires, what has arrived by then is still read.
  */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    let stalls = 0;
-    const arm = () => {
-      const due = performance.now() + ms;
-      timer = setTimeout(() => {
-        if (performance.now() - due > stalledMs && stalls++ < maxStalls) arm();
-        // Timers run before the input that waits is read; the next immediate runs after it.
-        else setImmediate(() => reject(new Error(`no answer within ${ms} ms`)));
-      }, ms);
+    const { nodeTiming } = performance;
+    const idleBefore = nodeTiming.idleTime;
+    let looks = 0;
+    const look = () => {
+      const left = ms - (nodeTiming.idleTime - idleBefore);
+      if (left >= 1 && ++looks < maxLooks) timer = setTimeout(look, left);
+      // Timers run before the input that waits is read; the next immediate runs after it.
+      else setImmediate(() => reject(new Error(`no answer within ${ms} ms`)));
     };
-    arm();
+    timer = setTimeout(look, ms);
   });
   try {
     return await Promise.race([work, late]);

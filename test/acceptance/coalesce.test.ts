@@ -202,7 +202,7 @@ test('the caller of the leading call hangs up: those who wait get another, those
     const from = provider.calls.length;
     const hanging = new AbortController();
     const options = { signal: hanging.signal };
-    const first = client()
+    const first = client(10)
       .chat.completions.create({ ...ask(question), stream: true }, options)
       .then((stream) => stream.toReadableStream())
       .catch((error: unknown) => error);
@@ -210,12 +210,12 @@ test('the caller of the leading call hangs up: those who wait get another, those
     await call.next();
     await call.next();
     const begun = Promise.withResolvers<void>();
-    const amid = askStreamed(question, begun.resolve).catch(() => 'broken');
+    const amid = askStreamed(question, begun.resolve, 10).catch(() => 'broken');
     await begun.promise;
     hanging.abort();
     await Promise.all([call.hungUp, first]);
     assert.equal(await amid, 'broken');
-    const next = askStreamed(question, () => {});
+    const next = askStreamed(question, () => {}, 10);
     await (await provider.call(from + 1)).finish();
     assert.match((await next).text, new RegExp(`^0: call ${from + 1} .*away\\.$`));
     assert.equal(provider.calls.length, from + 2);
