@@ -1,0 +1,47 @@
+import type { Turn } from './neutral.ts';
+
+/** The system prompt, and the conversation after it. */
+export function splitSystem(turns: Turn[]): { system: Turn[]; rest: Turn[] } {
+  const found = turns.findIndex(({ role }) => role !== 'system');
+  const start = found < 0 ? turns.length : found;
+  return { system: turns.slice(0, start), rest: turns.slice(start) };
+}
+
+/**
+ * One turn for what one side says in a row: a message and its calls, the results of parallel calls. Some
+ * dialects have an item for each, others expect them together.
+ */
+export function joinTurns(turns: Turn[]): Turn[] {
+  const joined: Turn[] = [];
+  for (const { role, parts } of turns) {
+    const last = joined.at(-1);
+    if (last?.role === role && (role === 'assistant' || role === 'tool')) last.parts.push(...parts);
+    else joined.push({ role, parts: [...parts] });
+  }
+  return joined;
+}
+
+/** The name of each call by its id: some results name only the one, some dialects want the other. */
+export function callNames(turns: Turn[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { parts } of turns) {
+    for (const part of parts) if (part.kind === 'call') names.set(part.id, part.name);
+  }
+  return names;
+}
+
+/** JSON text of a call's arguments. */
+export function argsText(args: unknown): string {
+  return typeof args === 'string' ? args : JSON.stringify(args ?? {});
+}
+
+/** A call's arguments as an object; a text that is none of JSON stays what it is. */
+export function argsValue(args: unknown): unknown {
+  if (typeof args !== 'string') return args ?? {};
+  if (args.trim() === '') return {};
+  try {
+    return JSON.parse(args);
+  } catch {
+    return args;
+  }
+}
