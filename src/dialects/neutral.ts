@@ -130,14 +130,16 @@ export interface ThinkingPart {
   kind: 'thinking';
   /** What may be read of it; '' when nothing may. */
   text: string;
-  /** By which its provider knows it again in a later request; opaque. */
-  signature: Signature | null;
+  /** Whose it is, and by what its provider knows it again in a later request. */
+  signature: Signature;
   own?: Own;
 }
 
-/** Whose thinking it is. Another dialect keeps it in its own words and hands it back as it was. */
+/** A client that speaks another dialect keeps it in the words of that, and sends it back as it was. */
 export interface Signature {
+  /** The dialect whose provider made it. */
   origin: DialectName;
+  /** Opaque; '' when there is none. */
   value: string;
   /** The thinking itself is in the value, encrypted, and there is no text (`redacted_thinking`). */
   sealed: boolean;

@@ -1,14 +1,22 @@
-import type { Signature } from './neutral.ts';
+import type { DialectName, Signature } from './neutral.ts';
 import type { StreamEvent } from './neutral-reply.ts';
+import { unsigned } from './signature.ts';
 
 type Plain = 'text' | 'refusal' | 'thinking';
 
 /** Collects the events that one event of a provider amounts to, and keeps parts in order: one open at a time. */
 export class OpenPart {
+  readonly #origin: DialectName;
   #events: StreamEvent[] = [];
   #open: Plain | 'call' | null = null;
   /** Of the open call. */
   #hasArgs = false;
+  /** Of the open thinking. */
+  #isSigned = false;
+
+  constructor(origin: DialectName) {
+    this.#origin = origin;
+  }
 
   get open(): Plain | 'call' | null {
     return this.#open;
@@ -36,6 +44,7 @@ export class OpenPart {
     if (this.#open === part) return;
     this.close();
     this.#open = part;
+    this.#isSigned = false;
     this.#events.push({ kind: 'open', part });
   }
 
@@ -59,7 +68,8 @@ export class OpenPart {
 
   /** Signs the open thinking, or one that cannot be read. */
   sign(signature: Signature): void {
-    if (this.#open !== 'thinking') this.begin('thinking');
+    this.begin('thinking');
+    this.#isSigned = true;
     this.#events.push({ kind: 'sign', signature });
   }
 
@@ -67,6 +77,8 @@ export class OpenPart {
     if (this.#open === null) return;
     // A call without arguments is one with none of them.
     if (this.#open === 'call' && !this.#hasArgs) this.#events.push({ kind: 'delta', text: '{}' });
+    if (this.#open === 'thinking' && !this.#isSigned)
+      this.#events.push({ kind: 'sign', signature: unsigned(this.#origin) });
     this.#open = null;
     this.#events.push({ kind: 'close' });
   }

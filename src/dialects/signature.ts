@@ -7,6 +7,9 @@ import { dialectNames } from './neutral.ts';
  */
 const mark = 'weir:';
 
+/** Of thinking that its provider does not want to see again. */
+export const unsigned = (origin: DialectName): Signature => ({ origin, value: '', sealed: false });
+
 export function tagged({ origin, value, sealed }: Signature, dialect: DialectName): string {
   return origin === dialect ? value : `${mark}${origin}:${sealed ? '~' : ''}${value}`;
 }

@@ -1,7 +1,7 @@
 import { asArray, asObject, asString, type JsonObject } from '../../json.ts';
 import type { CallPart, ContentPart, Part, Signature, ThinkingPart, UnknownPart } from '../../neutral.ts';
 import { Members, type Own, type Pen } from '../../own.ts';
-import { readSignature, tagged } from '../../signature.ts';
+import { readSignature, tagged, unsigned } from '../../signature.ts';
 import { parseObject } from '../../stream.ts';
 import { argsText } from '../../turns.ts';
 import { readContent, writeContent } from './parts.ts';
@@ -41,8 +41,8 @@ function readThinking(m: Members): ThinkingPart[] {
   });
   // A text and its signature are one thought.
   const [first, ...rest] = parts;
-  if (first && !first.signature?.sealed) return [{ ...first, text: text ?? '' }, ...rest];
-  return text === null ? parts : [{ kind: 'thinking', text, signature: null }, ...parts];
+  if (first && !first.signature.sealed) return [{ ...first, text: text ?? '' }, ...rest];
+  return text === null ? parts : [{ kind: 'thinking', text, signature: unsigned('openai-chat') }, ...parts];
 }
 
 /** Of a detail that has one. One of this dialect is kept with all that stands beside it. */
@@ -83,8 +83,8 @@ export function writeAssistant(turn: Spoken, pen: Pen): JsonObject {
   for (const part of turn.parts) {
     if (part.kind === 'call') calls.push(writeCall(part, pen));
     else if (part.kind === 'unknown' && part.at === 'tool_calls') calls.push(part.value);
-    else if (part.kind === 'refusal' ? !told.has(part) : part.kind !== 'thinking' && part.kind !== 'result')
-      content.push(part);
+    else if (part.kind === 'refusal' && told.has(part)) continue;
+    else if (part.kind !== 'thinking' && part.kind !== 'result') content.push(part);
   }
   return {
     ...writeThinking(turn, pen),
@@ -109,7 +109,7 @@ function writeThinking(turn: Spoken, pen: Pen): JsonObject {
   if (as)
     return { ...(as.told === true && { [asString(as.name) ?? '']: text }), reasoning_details: as.details };
   const details = thoughts.flatMap(({ signature }, index) =>
-    signature && signature.value !== '' ? [writeDetail(signature, index)] : [],
+    signature.value === '' ? [] : [writeDetail(signature, index)],
   );
   return { reasoning_content: text || null, reasoning_details: details.length > 0 ? details : null };
 }

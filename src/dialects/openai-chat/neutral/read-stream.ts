@@ -8,7 +8,7 @@ import { signatureOf } from './assistant.ts';
 import { readStop } from './stop.ts';
 
 export function readStream(): StreamReader {
-  const parts = new OpenPart();
+  const parts = new OpenPart('openai-chat');
   let started = false;
   let stopped = false;
   let over = false;
