@@ -12,6 +12,7 @@ const requestMembers = [
   'prompt_cache_retention',
   'safety_identifier',
   'store',
+  'verbosity',
 ] as const;
 
 export function readOpenaiMembers(
