@@ -87,6 +87,10 @@ export class Members {
     return this.#object[name] !== undefined;
   }
 
+  isList(name: string): boolean {
+    return Array.isArray(this.#object[name]);
+  }
+
   /** Notes for the same dialect's writer how something was written. */
   spell(name: string, value: unknown): void {
     this.#spelling = { ...this.#spelling, [name]: value };

@@ -1,4 +1,4 @@
-import type { Turn } from './neutral.ts';
+import type { Part, Turn } from './neutral.ts';
 
 /** The system prompt, and the conversation after it. */
 export function splitSystem(turns: Turn[]): { system: Turn[]; rest: Turn[] } {
@@ -17,6 +17,27 @@ export function joinTurns(turns: Turn[]): Turn[] {
     const last = joined.at(-1);
     if (last?.role === role && (role === 'assistant' || role === 'tool')) last.parts.push(...parts);
     else joined.push({ role, parts: [...parts] });
+  }
+  return joined.map((turn) =>
+    turn.role === 'assistant' ? { ...turn, parts: joinThoughts(turn.parts) } : turn,
+  );
+}
+
+/** A thought that a client kept in pieces, with the signature of another provider at its end, is one. */
+function joinThoughts(parts: Part[]): Part[] {
+  const joined: Part[] = [];
+  for (const part of parts) {
+    if (part.kind !== 'thinking' || part.signature.value === '') {
+      joined.push(part);
+      continue;
+    }
+    let { text } = part;
+    for (let last = joined.at(-1); last?.kind === 'thinking'; last = joined.at(-1)) {
+      if (last.signature.value !== '' || last.signature.origin === part.signature.origin) break;
+      text = last.text + text;
+      joined.pop();
+    }
+    joined.push({ ...part, text });
   }
   return joined;
 }

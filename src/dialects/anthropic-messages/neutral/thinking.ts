@@ -1,19 +1,9 @@
+import { budgets, effortOf } from '../../effort.ts';
 import { asObject, type JsonObject } from '../../json.ts';
-import { type Effort, efforts, type NeutralRequest, type Reasoning } from '../../neutral.ts';
-import { effortOf } from '../../openai/models.ts';
+import { efforts, type NeutralRequest, type Reasoning } from '../../neutral.ts';
 import type { Members, Pen } from '../../own.ts';
 import { thinksByBudget } from '../versions.ts';
 
-/** Tokens that an effort may take of models that think by a budget; the steps are those of `effortOf`. */
-const budgets: Record<Effort, number> = {
-  none: 0,
-  minimal: 1_024,
-  low: 4_096,
-  medium: 8_192,
-  high: 16_384,
-  xhigh: 32_000,
-  max: 32_000,
-};
 const leastBudget = 1_024;
 
 /** `thinking` with `output_config.effort`; both are written again as they were. */

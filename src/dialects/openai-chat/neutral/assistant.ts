@@ -36,9 +36,12 @@ function readThinking(m: Members): ThinkingPart[] {
     told: text !== null,
   });
   const parts = asArray(details).flatMap((each): ThinkingPart[] => {
-    const signature = signatureOf(asObject(each) ?? {});
-    return signature ? [{ kind: 'thinking', text: '', signature }] : [];
+    const detail = asObject(each) ?? {};
+    const signature = signatureOf(detail);
+    const own = signature && signature.origin !== 'openai-chat' ? asString(detail.text) : null;
+    return signature ? [{ kind: 'thinking', text: own ?? '', signature }] : [];
   });
+  if (parts.some((part) => part.text !== '')) return parts;
   // A text and its signature are one thought.
   const [first, ...rest] = parts;
   if (first && !first.signature.sealed) return [{ ...first, text: text ?? '' }, ...rest];
@@ -108,17 +111,17 @@ function writeThinking(turn: Spoken, pen: Pen): JsonObject {
   const as = asObject(pen.spelled(turn, 'thinking'));
   if (as)
     return { ...(as.told === true && { [asString(as.name) ?? '']: text }), reasoning_details: as.details };
-  const details = thoughts.flatMap(({ signature }, index) =>
-    signature.value === '' ? [] : [writeDetail(signature, index)],
+  const details = thoughts.flatMap(({ signature, text: own }, index) =>
+    signature.value === '' ? [] : [writeDetail(signature, index, own)],
   );
   return { reasoning_content: text || null, reasoning_details: details.length > 0 ? details : null };
 }
 
 /** A signature in OpenRouter's form, which SDKs keep in a message that is sent again. */
-export function writeDetail(signature: Signature, index: number): JsonObject {
+export function writeDetail(signature: Signature, index: number, text = ''): JsonObject {
   if (signature.origin === 'openai-chat') return parseObject(signature.value) ?? {};
   const value = tagged(signature, 'openai-chat');
   return signature.sealed
     ? { type: 'reasoning.encrypted', data: value, index }
-    : { type: 'reasoning.text', text: '', signature: value, index };
+    : { type: 'reasoning.text', text, signature: value, index };
 }
