@@ -27,6 +27,8 @@ export class SseParser {
   #data: string[] = [];
   #dataBytes = 0;
   #tooLarge = false;
+  /** Events that were too large. */
+  passedOver = 0;
 
   /** The events that this chunk completes. */
   push(chunk: Uint8Array): ServerSentEvent[] {
@@ -57,6 +59,7 @@ export class SseParser {
   #keep(part: Buffer): void {
     this.#lineBytes += part.length;
     if (this.#lineBytes + this.#dataBytes > maxEventBytes) {
+      if (!this.#tooLarge) this.passedOver++;
       this.#tooLarge = true;
       this.#line = [];
       this.#data = [];

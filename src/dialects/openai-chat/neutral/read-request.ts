@@ -16,7 +16,8 @@ export function readRequest(body: JsonObject): NeutralRequest {
   const m = new Members(body);
   const limit = m.number('max_completion_tokens');
   const effort = m.word('reasoning_effort', efforts);
-  const user = m.string('user');
+  // It is of the stream, not of the answer (Asked).
+  m.spell('usage', m.within('stream_options')?.boolean('include_usage') ?? null);
   return {
     dialect: 'openai-chat',
     model: m.string('model'),
@@ -35,7 +36,7 @@ export function readRequest(body: JsonObject): NeutralRequest {
     frequencyPenalty: m.number('frequency_penalty'),
     presencePenalty: m.number('presence_penalty'),
     reasoning: effort && { effort, budget: null, show: null },
-    user,
+    user: m.string('user'),
     tier: m.word('service_tier', tiers),
     ...readOpenaiMembers(m),
     ...m.own(),

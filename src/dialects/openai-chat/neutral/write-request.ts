@@ -13,12 +13,13 @@ export function writeRequest(request: NeutralRequest, target: WriteTarget): Json
   const turns = pen.same ? request.turns : joinTurns(request.turns);
   const limit = limitName(request, target.model, pen);
   const { stop } = request;
+  const usage = pen.same ? pen.spelled(request, 'usage') : request.stream && target.askUsage ? true : null;
   return pen.give(
     {
       model: target.model,
       messages: turns.length > 0 ? turns.flatMap((turn) => writeTurn(turn, pen)) : null,
       stream: request.stream,
-      stream_options: !pen.same && request.stream && target.askUsage ? { include_usage: true } : null,
+      stream_options: usage !== null && usage !== undefined ? { include_usage: usage } : null,
       [limit]: request.maxTokens,
       tools: request.tools.length > 0 ? request.tools.map((tool) => writeTool(tool, pen)) : null,
       tool_choice: request.toolChoice && writeChoice(request.toolChoice),
