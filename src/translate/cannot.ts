@@ -211,6 +211,13 @@ const members: readonly Row[] = [
     hint: true,
   },
   {
+    id: 'prefill',
+    what: 'that the answer goes on where the last message ends',
+    says: { 'openai-chat': ['messages[].prefix'] },
+    why: 'only some who speak Chat do so',
+    harmless: [false],
+  },
+  {
     id: 'phase',
     what: 'whether an earlier message was commentary or the answer',
     says: { 'openai-responses': ['input[].phase'] },

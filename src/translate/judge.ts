@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { asArray, asObject, asString, type JsonObject } from '../dialects/json.ts';
+import { asObject, asString, type JsonObject } from '../dialects/json.ts';
 import type { DialectName, NeutralRequest, Part, Tool, Turn } from '../dialects/neutral.ts';
 import type { Own } from '../dialects/own.ts';
 import { cannot } from './cannot.ts';
@@ -179,6 +179,6 @@ function nameOf(place: string, value: unknown): string {
   const object: JsonObject = asObject(value) ?? {};
   const tag = ['type', 'role'].find((name) => asString(object[name]) !== null);
   if (tag) return `${place}.${tag}=${object[tag]}`;
-  const [first] = Object.keys(object).concat(asArray(value).map(String));
+  const [first] = Object.keys(object).filter((name) => !/^thought/.test(name));
   return first === undefined ? place : `${place}.${first}`;
 }

@@ -30,7 +30,9 @@ export function readRequest(body: JsonObject, endpoint: string): NeutralRequest 
 function readSystem(m: Members): Turn[] {
   const system = m.within('systemInstruction', 'system_instruction');
   const parts = system?.list('parts');
-  return parts ? [{ role: 'system', parts: readParts(parts) }] : [];
+  if (!system || !parts) return [];
+  const own = { members: {}, spelling: { role: system.string('role') } };
+  return [{ role: 'system', parts: readParts(parts), own }];
 }
 
 function readContent(value: unknown): Turn {

@@ -13,10 +13,14 @@ export function writeRequest(request: NeutralRequest, { model }: WriteTarget): J
   const pen = penFor(request.dialect, 'gemini-generate');
   const { system, rest } = splitSystem(pen.same ? request.turns : joinTurns(request.turns));
   const context = { names: callNames(request.turns), signs: !pen.same && wantsSignatures(model) };
+  const [first] = system;
   const instruction = system.flatMap(({ parts }) => writeParts(parts, pen, context));
   return pen.give(
     {
-      systemInstruction: instruction.length > 0 ? { parts: instruction } : null,
+      systemInstruction:
+        instruction.length > 0
+          ? pen.give({ role: first && pen.spelled(first, 'role'), parts: instruction })
+          : null,
       contents: rest.length > 0 ? rest.map((turn) => writeContent(turn, pen, context)) : null,
       generationConfig: writeConfig(request, model, pen),
       tools: writeTools(request, pen),

@@ -64,6 +64,7 @@ function readCall(value: unknown): CallPart | UnknownPart {
   const f = m.within('function');
   const [name, args] = [f?.string('name'), f?.string('arguments')];
   const id = m.string('id');
+  m.spell('index', m.number('index'));
   // Some leave the type out.
   if (!m.has('type')) m.spell('type', 'none');
   else if (m.word('type', ['function']) === null) return unknown;
@@ -100,7 +101,8 @@ export function writeAssistant(turn: Spoken, pen: Pen): JsonObject {
 function writeCall(part: CallPart, pen: Pen): JsonObject {
   const { id, name, args } = part;
   const type = pen.spelled(part, 'type') === 'none' ? null : 'function';
-  return pen.give({ id, type, function: { name, arguments: argsText(args) } }, part);
+  const index = pen.spelled(part, 'index');
+  return pen.give({ id, type, index, function: { name, arguments: argsText(args) } }, part);
 }
 
 function writeThinking(turn: Spoken, pen: Pen): JsonObject {

@@ -80,7 +80,10 @@ function readOutput(m: Members): JsonOutput | null {
 export function readTool(value: unknown): Tool {
   const object = asObject(value);
   const m = object && new Members(object);
-  const f = m?.word('type', ['function']) && m.within('function');
+  // Some leave the type out.
+  const isFunction = m && (!m.has('type') || m.word('type', ['function']) !== null);
+  if (m && !m.has('type')) m.spell('type', 'none');
+  const f = isFunction ? m.within('function') : null;
   const name = f?.string('name');
   if (!m || !f || typeof name !== 'string') return { kind: 'unknown', value };
   return {

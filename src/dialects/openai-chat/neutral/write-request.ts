@@ -70,7 +70,8 @@ export function writeTool(tool: Tool, pen: Pen): unknown {
   if (tool.kind === 'unknown') return tool.value;
   const { name, description, schema, strict } = tool;
   const f = pen.give({ name, description, parameters: schema, strict });
-  return pen.give({ type: 'function', function: f }, tool);
+  const type = pen.spelled(tool, 'type') === 'none' ? null : 'function';
+  return pen.give({ type, function: f }, tool);
 }
 
 function writeChoice({ mode, names }: ToolChoice): unknown {
