@@ -1,4 +1,4 @@
-import type { DialectName } from './neutral.ts';
+import type { DialectName } from '../config/dialects.ts';
 import type { Asked } from './neutral-dialect.ts';
 
 const replyPrefix: Record<DialectName, string> = {

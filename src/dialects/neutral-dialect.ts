@@ -1,5 +1,6 @@
+import type { DialectName } from '../config/dialects.ts';
 import type { JsonObject } from './json.ts';
-import type { DialectName, NeutralRequest } from './neutral.ts';
+import type { NeutralRequest } from './neutral.ts';
 import type { NeutralError, NeutralReply, StreamEvent } from './neutral-reply.ts';
 
 /** Whom a request is written for. */

@@ -1,6 +1,6 @@
+import { type DialectName, dialectNames } from '../config/dialects.ts';
 import { neutralMessages } from './anthropic-messages/neutral/index.ts';
 import { neutralGemini } from './gemini-generate/neutral/index.ts';
-import { type DialectName, dialectNames } from './neutral.ts';
 import type { NeutralDialect } from './neutral-dialect.ts';
 import { neutralChat } from './openai-chat/neutral/index.ts';
 import { neutralResponses } from './openai-responses/neutral/index.ts';

@@ -1,4 +1,5 @@
-import type { DialectName, Part, Signature } from './neutral.ts';
+import type { DialectName } from '../config/dialects.ts';
+import type { Part, Signature } from './neutral.ts';
 import type { Own } from './own.ts';
 import type { TokenUsage } from './usage.ts';
 

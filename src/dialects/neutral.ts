@@ -1,3 +1,4 @@
+import type { DialectName } from '../config/dialects.ts';
 import type { Own } from './own.ts';
 
 /**
@@ -7,14 +8,6 @@ import type { Own } from './own.ts';
  * null always means: not said. `own` is what only the dialect that was read can say; its writer puts it
  * back, and for every other one the table in translate/cannot.ts judges it.
  */
-export const dialectNames = [
-  'openai-chat',
-  'openai-responses',
-  'anthropic-messages',
-  'gemini-generate',
-] as const;
-export type DialectName = (typeof dialectNames)[number];
-
 export interface NeutralRequest {
   /** The dialect it was read from, whose words every `own` in it holds. */
   dialect: DialectName;

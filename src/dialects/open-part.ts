@@ -1,4 +1,5 @@
-import type { DialectName, Signature } from './neutral.ts';
+import type { DialectName } from '../config/dialects.ts';
+import type { Signature } from './neutral.ts';
 import type { StreamEvent } from './neutral-reply.ts';
 import { unsigned } from './signature.ts';
 

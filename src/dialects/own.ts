@@ -1,5 +1,5 @@
+import type { DialectName } from '../config/dialects.ts';
 import { asArray, asObject, type JsonObject } from './json.ts';
-import type { DialectName } from './neutral.ts';
 
 /** What of an object only its dialect says: for its own writer, and for the table of what cannot be carried. */
 export interface Own {

@@ -1,5 +1,6 @@
-import type { DialectName, Signature } from './neutral.ts';
-import { dialectNames } from './neutral.ts';
+import type { DialectName } from '../config/dialects.ts';
+import { dialectNames } from '../config/dialects.ts';
+import type { Signature } from './neutral.ts';
 
 /**
  * Signatures of thinking go through the hands of a client that speaks another dialect, in the place where

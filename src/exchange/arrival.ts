@@ -20,6 +20,8 @@ export interface Arrival {
   policy: Policy;
   /** The application's own credential, which passes through; null when weir puts one in or there is none. */
   ownCredential: string | null;
+  /** The key of the house takes the place of the caller's. */
+  putsIn: boolean;
   /** The credential that the provider gets. */
   credential: string | null;
   edit: HeaderEdit;
@@ -28,7 +30,20 @@ export interface Arrival {
 type Api = ProviderConfig['api'];
 export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
 
-export function arrive(head: RequestHead, { providers, identity }: Services): Arrived {
+/** A call that the provider gets no key of, and cannot go there; null: it can. */
+export function missingKey({
+  putsIn,
+  provider,
+  target,
+}: Pick<Arrival, 'putsIn' | 'provider' | 'target'>): Refusal | null {
+  if (!putsIn || provider.api_key !== '') return null;
+  return {
+    code: 'provider_key_missing',
+    message: `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, or send the provider's own key.`,
+  };
+}
+
+export function arrive(head: RequestHead, { providers, identity, redirects }: Services): Arrived {
   const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
   const provider = target && providers[target.provider];
   if (!target || !provider) {
@@ -52,17 +67,12 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
     );
   }
   const putIn = found.kind === 'weir' && !found.keepsOwn;
-  if (putIn && provider.api_key === '') {
-    return refused(
-      api,
-      'provider_key_missing',
-      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, or send the provider's own key.`,
-    );
-  }
-
   const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
   // Without a body there is nothing to read, but for a later read of an answer.
   const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
+  const missing = missingKey({ putsIn: putIn, provider, target });
+  // The model may be served by another provider.
+  if (missing && !(dialect && redirects)) return { kind: 'refused', api, refusal: missing };
   const own = found.kind === 'weir' ? found.keepsOwn : found.kind === 'own' ? found.value : null;
   const outgoing = { ...target, path: withoutWeirKey(target.path) };
   return {
@@ -74,6 +84,7 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
       caller,
       policy: identity.policy(caller.organization),
       ownCredential: own,
+      putsIn: putIn,
       credential: putIn ? provider.api_key : own,
       edit: upstreamEdit({
         head,

@@ -30,12 +30,10 @@ export function draftRecord(call: {
     workload: workloadName(arrival.caller.workload),
     processor,
     tags: readTags(head.headers.get('x-weir-tags')),
-    provider: arrival.target.provider,
-    serverAddress: new URL(arrival.provider.base_url).hostname,
+    ...targetFields(arrival, fingerprint),
     dialect: arrival.dialect?.name ?? null,
     operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
-    path: arrival.target.path.replace(/\?.*$/s, ''),
     stream: false,
     requestedModel: null,
     model: null,
@@ -54,8 +52,6 @@ export function draftRecord(call: {
     parts: [],
     tools: {},
     serviceTier: null,
-    terms: billingTerms(arrival.credential),
-    region: regionOf(arrival.provider.base_url, arrival.target.path),
     listUsd: null,
     costUsd: null,
     costUpperUsd: null,
@@ -70,13 +66,24 @@ export function draftRecord(call: {
     providerRequestId: null,
     providerOrganization: null,
     providerProject: null,
-    credentialFingerprint: fingerprint,
   };
 }
 
 /** `cluster/namespace/service-account`: its pods are one. */
 function workloadName(workload: Workload | null): string | null {
   return workload && [workload.cluster, workload.namespace, workload.serviceAccount].join('/');
+}
+
+/** Whom the call goes to, and who pays. */
+export function targetFields({ target, provider, credential }: Arrival, fingerprint: string | null) {
+  return {
+    provider: target.provider,
+    serverAddress: new URL(provider.base_url).hostname,
+    path: target.path.replace(/\?.*$/s, ''),
+    terms: billingTerms(credential),
+    region: regionOf(provider.base_url, target.path),
+    credentialFingerprint: fingerprint,
+  } satisfies Partial<UsageRecord>;
 }
 
 /** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */

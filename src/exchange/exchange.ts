@@ -9,7 +9,7 @@ import { hitAnswer, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
-import { draftRecord, providerIds } from './draft.ts';
+import { draftRecord, providerIds, targetFields } from './draft.ts';
 import { uuidv7 } from './ids.ts';
 import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
 import { logCall } from './log.ts';
@@ -17,15 +17,18 @@ import type {
   BodyEdit,
   ForwardDecision,
   HeadDecision,
+  ReplyChange,
   RequestHead,
   ResponseHead,
   ResponsePlan,
 } from './messages.ts';
+import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import { send, serve, type TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -39,8 +42,10 @@ interface Inspected {
   key: string;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
-  /** Set where weir asked for usage that the caller did not ask for. */
+  /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
   filter: StreamFilter | null;
+  /** Set where the provider speaks another dialect than the caller. */
+  reply: TranslatedReply | null;
 }
 
 /**
@@ -62,6 +67,8 @@ export class Exchange {
   #forwarded: Arrival | null = null;
   #response: ResponseHead | null = null;
   #observation: Observation | null = null;
+  /** Set where the caller gets something else than the provider says. */
+  #change: ReplyChange | null = null;
   #ended = false;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
@@ -89,6 +96,8 @@ export class Exchange {
       processor: this.#services.limits.process,
     });
     if (arrival.dialect && !arrival.dialect.later) return { kind: 'read' };
+    this.#change = listing(this.#head, arrival, this.#services.aliases);
+    if (this.#change) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
     return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
@@ -96,28 +105,35 @@ export class Exchange {
 
   /** What is asked? Limits and the cache decide, in one round trip. */
   async body(bytes: Buffer): Promise<ForwardDecision> {
-    const arrival = this.#arrival;
-    if (!arrival?.dialect || !this.#record)
+    const asking = this.#arrival;
+    if (!asking?.dialect || !this.#record)
       throw new Error('a body came for a call whose body was not asked for');
     const { cache, reader, fingerprint } = this.#services;
 
-    const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
-    if (!facts) {
-      return this.#refuse(arrival, {
+    const read = await reader.request(asking.dialect, bytes, asking.target.endpoint);
+    if (!read) {
+      return this.#refuse(asking, {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
+    const serving = serve(this.#head, asking, read, this.#services);
+    if (serving.kind === 'refused') return this.#refuse(asking, serving.refusal);
+    const { arrival, facts } = serving.served;
+    if (arrival !== asking) {
+      const { credential } = arrival;
+      this.#note(targetFields(arrival, credential === null ? null : fingerprint(credential)));
+    }
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
       control,
       key,
-      requestBody: bytes.length <= maxHeldBytes ? bytes : null,
-      filter: asking?.filter() ?? null,
+      requestBody: null,
+      filter: null,
+      reply: null,
     };
     this.#note({
       stream: facts.stream,
@@ -133,17 +149,29 @@ export class Exchange {
       admit(call, this.#services),
       control.read ? cache.get(key) : null,
     ]);
-    const kept = found && inForm(found, { facts, arrival });
+    const kept = found && inForm(found, { facts: read, arrival: asking });
     this.#admit(admission);
-    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(arrival, admission);
+    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(asking, admission);
     if (kept) return this.#hit(arrival, kept);
     if (control.only) {
-      return this.#refuse(arrival, {
+      return this.#refuse(asking, {
         code: 'cache_miss',
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    return this.#forward(arrival, asking?.body);
+    const sent = await send(bytes, serving.served, { id: this.id, asking }, this.#services);
+    if (sent.kind === 'refused') return this.#refuse(asking, sent.refusal);
+    const body = sent.body ?? bytes;
+    const withUsage =
+      facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(body) : null;
+    Object.assign(this.#inspected, {
+      requestBody: body.length <= maxHeldBytes ? body : null,
+      filter: sent.reply ?? withUsage?.filter() ?? null,
+      reply: sent.reply,
+    });
+    this.#change = sent.reply;
+    this.#arrival = arrival;
+    return this.#forward(arrival, withUsage?.body ?? sent.body ?? undefined);
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -163,7 +191,11 @@ export class Exchange {
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
       if (this.#inspected.facts.model !== null) set['x-weir-model'] = this.#inspected.facts.model;
     }
-    return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
+    const edit = { set, remove: filter ? ['content-length'] : [] };
+    const plan = this.#change?.plan(head, this.#observation.observe);
+    if (!plan) return { observe: this.#observation.observe, edit };
+    this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
+    return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
   async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
@@ -171,17 +203,20 @@ export class Exchange {
     if (!observation) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    const visible = this.#inspected?.filter?.push(bytes, ended);
+    const filter = this.#inspected?.filter;
+    const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
+    const visible = whole?.body ?? filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
     await observation.push(bytes, visible ?? bytes);
     if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
-    const headers = { set: { 'x-weir-cost-usd': cost ?? '' }, remove: [] };
+    const set: Record<string, string> = { ...whole?.headers?.set };
+    if (observation.observe === 'whole' && cost !== null) set['x-weir-cost-usd'] = cost;
     return {
       ...(body && { body }),
-      ...(observation.observe === 'whole' && cost !== null && { headers }),
+      ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
     };
   }
 
@@ -277,7 +312,7 @@ export class Exchange {
   #keep(record: UsageRecord, observation: Observation): void {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
-    if (!inspected?.control.write || !this.#ended) return;
+    if (!inspected?.control.write || !this.#ended || inspected.reply?.failed) return;
     const answer = answerToKeep(record, observation, this.#response, now());
     if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
   }

@@ -5,6 +5,7 @@ import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { createReader } from '../exchange/reader.ts';
+import { createModels } from '../exchange/served.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
@@ -62,6 +63,8 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   await limits.start();
   const exchanges = createExchanges({
     providers: config.providers,
+    models: createModels(config.models),
+    redirects: Object.values(config.models).some((model) => model.provider !== undefined),
     identity,
     limits,
     cache: createCache(redis, { now, log }),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DialectName } from '../config/dialects.ts';
 import { asObject, asString, type JsonObject } from '../dialects/json.ts';
-import type { DialectName, NeutralRequest, Part, Tool, Turn } from '../dialects/neutral.ts';
+import type { NeutralRequest, Part, Tool, Turn } from '../dialects/neutral.ts';
 import type { Own } from '../dialects/own.ts';
 import { cannot } from './cannot.ts';
 import type { Judged, Row } from './row.ts';

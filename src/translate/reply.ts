@@ -1,5 +1,5 @@
+import type { DialectName } from '../config/dialects.ts';
 import { asArray, asObject, parseJson } from '../dialects/json.ts';
-import type { DialectName } from '../dialects/neutral.ts';
 import type { Asked, NeutralDialect } from '../dialects/neutral-dialect.ts';
 import { neutralDialects } from '../dialects/neutral-registry.ts';
 import type { NeutralError, StreamEvent } from '../dialects/neutral-reply.ts';
@@ -22,17 +22,18 @@ export interface ReplyTranslator {
   push(chunk: Uint8Array): Buffer;
   /** What the caller gets at the end of the stream. */
   end(): Buffer;
+  /** An error was told amid the stream. */
+  readonly failed: boolean;
 }
 
 /** `to`: the dialect that the provider speaks. */
 export function replyTranslator(to: DialectName, asked: Asked): ReplyTranslator {
   const [reads, writes] = [neutralDialects[to], neutralDialects[asked.dialect]];
   const isArray = asked.dialect === 'gemini-generate' && !asked.sse;
-  return {
-    contentType: (streamed) => (streamed && !isArray ? 'text/event-stream' : 'application/json'),
-    whole: (body, status) => wholeReply(body, status, reads, writes, asked),
-    ...streamOf(reads, writes, asked),
-  };
+  return Object.assign(streamOf(reads, writes, asked), {
+    contentType: (streamed: boolean) => (streamed && !isArray ? 'text/event-stream' : 'application/json'),
+    whole: (body: Uint8Array, status: number) => wholeReply(body, status, reads, writes, asked),
+  });
 }
 
 /** A reply of the provider, or its error, in the words of the dialect that asked. */
@@ -65,12 +66,13 @@ function streamOf(
   reads: NeutralDialect,
   writes: NeutralDialect,
   asked: Asked,
-): Pick<ReplyTranslator, 'push' | 'end'> {
+): Pick<ReplyTranslator, 'push' | 'end' | 'failed'> {
   const sse = new SseParser();
   const reader = reads.readStream(asked.id);
   const writer = writes.writeStream(asked);
   let started = false;
   let over = false;
+  let failed = false;
 
   function write(events: StreamEvent[]): string {
     let text = '';
@@ -85,13 +87,17 @@ function streamOf(
         if (started) continue;
         started = true;
       }
-      over = event.kind === 'end' || event.kind === 'error';
+      failed = event.kind === 'error';
+      over = failed || event.kind === 'end';
       text += writer.write(event);
     }
     return text;
   }
 
   return {
+    get failed() {
+      return failed;
+    },
     push(chunk) {
       let text = '';
       for (const { type, data } of sse.push(chunk)) {

@@ -1,4 +1,5 @@
-import type { DialectName, NeutralRequest, Part } from '../dialects/neutral.ts';
+import type { DialectName, Hint } from '../config/dialects.ts';
+import type { NeutralRequest, Part } from '../dialects/neutral.ts';
 
 /** For whom a request is judged. */
 export interface Judged {
@@ -7,9 +8,21 @@ export interface Judged {
 }
 
 /** Something that not every dialect can say. */
-export interface Row {
-  /** Stable; the name by which a hint is left out. */
+export type Row = Told & (Never | MayBeLeftOut);
+
+interface Never {
   id: string;
+  hint?: undefined;
+}
+
+/** Without it the answer costs, counts or sounds different, and is an answer to the same question. */
+interface MayBeLeftOut {
+  /** By which `leave_out` names it. */
+  id: Hint;
+  hint: true;
+}
+
+interface Told {
   /** In a few words. */
   what: string;
   /**
@@ -20,8 +33,6 @@ export interface Row {
   /** Whom it is refused with; default: everybody but those who say it. */
   to?: readonly DialectName[];
   why: string;
-  /** Without it the answer costs, counts or sounds different, and is an answer to the same question: may be left out. */
-  hint?: true;
   /** Values that say no more than silence. */
   harmless?: readonly unknown[];
   /** Said in the neutral form, where it has words for it and a dialect has not. */

@@ -1,5 +1,5 @@
-import { asObject, parseJson } from '../dialects/json.ts';
-import type { DialectName } from '../dialects/neutral.ts';
+import type { DialectName } from '../config/dialects.ts';
+import { asObject, readOnce } from '../dialects/json.ts';
 import type { Asked, WriteTarget } from '../dialects/neutral-dialect.ts';
 import { neutralDialects } from '../dialects/neutral-registry.ts';
 import { type Found, judge } from './judge.ts';
@@ -39,7 +39,7 @@ export type Translated =
 
 /** The request in the target's dialect; refused with all that it would have to drop. */
 export function translateRequest({ from, path, body, to, id, now }: TranslationTask): Translated {
-  const value = asObject(parseJson(body)) ?? {};
+  const value = asObject(readOnce(body)?.value) ?? {};
   const [reads, writes] = [neutralDialects[from], neutralDialects[to.dialect]];
   let request = reads.readRequest(value, path.replace(/\?.*$/s, ''));
   const left: string[] = [];

@@ -31,6 +31,8 @@ function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'o
   let clock = 1_700_000_000_000;
   const services: Services = {
     providers,
+    models: () => null,
+    redirects: false,
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },

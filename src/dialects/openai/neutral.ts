@@ -1,6 +1,8 @@
 // What both dialects of OpenAI say in the same way.
+
+import type { DialectName } from '../../config/dialects.ts';
 import { asObject, type JsonObject } from '../json.ts';
-import type { DialectName, JsonOutput, OpenaiMembers, Tier, ToolChoice } from '../neutral.ts';
+import type { JsonOutput, OpenaiMembers, Tier, ToolChoice } from '../neutral.ts';
 import type { Members } from '../own.ts';
 import { strictSchema } from '../schema.ts';
 
