@@ -13,7 +13,7 @@ export function splitSystem(turns: Turn[]): { system: Turn[]; rest: Turn[] } {
  */
 export function joinTurns(turns: Turn[]): Turn[] {
   const joined: Turn[] = [];
-  for (const { role, parts } of turns) {
+  for (const { role, parts } of withCallIds(turns)) {
     const last = joined.at(-1);
     if (last?.role === role && (role === 'assistant' || role === 'tool')) last.parts.push(...parts);
     else joined.push({ role, parts: [...parts] });
@@ -21,6 +21,25 @@ export function joinTurns(turns: Turn[]): Turn[] {
   return joined.map((turn) =>
     turn.role === 'assistant' ? { ...turn, parts: joinThoughts(turn.parts) } : turn,
   );
+}
+
+/** Calls without an id get one, and their results the same: Google tells them apart by name and order. */
+export function withCallIds(turns: Turn[]): Turn[] {
+  if (!turns.some(({ parts }) => parts.some((part) => 'id' in part && part.id === ''))) return turns;
+  const open: { id: string; name: string }[] = [];
+  let count = 0;
+  const named = (part: Part): Part => {
+    if (part.kind === 'call' && part.id === '') {
+      const id = `call_${count++}`;
+      open.push({ id, name: part.name });
+      return { ...part, id };
+    }
+    if (part.kind !== 'result' || part.id !== '') return part;
+    const at = open.findIndex(({ name }) => name === part.name);
+    const [found] = at < 0 ? [] : open.splice(at, 1);
+    return { ...part, id: found?.id ?? `call_${count++}` };
+  };
+  return turns.map((turn) => ({ ...turn, parts: turn.parts.map(named) }));
 }
 
 /** A thought that a client kept in pieces, with the signature of another provider at its end, is one. */

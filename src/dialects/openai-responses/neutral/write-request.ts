@@ -5,6 +5,7 @@ import type { WriteTarget } from '../../neutral-dialect.ts';
 import { effortFor, isReasoning } from '../../openai/models.ts';
 import { modeWords, openaiOutput } from '../../openai/neutral.ts';
 import { type Pen, penFor } from '../../own.ts';
+import { withCallIds } from '../../turns.ts';
 import { writeCall, writeReasoning } from './items.ts';
 import { writeContent } from './parts.ts';
 
@@ -52,7 +53,7 @@ function splitInstructions(
   const [part] = first?.parts ?? [];
   return first && part?.kind === 'text' && pen.spelled(first, 'as') === 'instructions'
     ? [part.text, rest]
-    : [null, turns];
+    : [null, pen.same ? turns : withCallIds(turns)];
 }
 
 function writeInput(request: NeutralRequest, turns: Turn[], pen: Pen): unknown {

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { DialectName } from '../../src/config/dialects.ts';
+import { messagesAsker } from '../fixtures/askers/anthropic-messages.ts';
+import { geminiAsker } from '../fixtures/askers/gemini-generate.ts';
+import { chatAsker } from '../fixtures/askers/openai-chat.ts';
+import { responsesAsker } from '../fixtures/askers/openai-responses.ts';
+import type { Asker, Question, Told } from '../fixtures/askers/question.ts';
+import { type ChatProvider, startChatProvider } from '../fixtures/chat-provider.ts';
+import { answers, counts } from '../fixtures/speakers/answers.ts';
+import { matrix } from '../fixtures/translation-docs.ts';
+import { startWeir, type TestWeir } from '../fixtures/weir.ts';
+
+const askers = [chatAsker, responsesAsker, messagesAsker, geminiAsker];
+/** A model whose provider speaks the dialect. */
+const models: Record<DialectName, string> = {
+  'openai-chat': 'gpt-4o',
+  'openai-responses': 'gpt-5.1',
+  'anthropic-messages': 'claude-sonnet-4-5',
+  'gemini-generate': 'gemini-2.5-flash',
+};
+
+let provider: ChatProvider;
+let weir: TestWeir;
+before(async () => {
+  provider = await startChatProvider();
+  const api_key = 'sk-of-the-house';
+  weir = await startWeir({
+    config: {
+      providers: {
+        openai: { base_url: `${provider.url}/v1`, api_key },
+        anthropic: { base_url: provider.url, api_key },
+        gemini: { base_url: provider.url, api_key },
+        groq: null,
+      },
+      models: {
+        'gpt-4o': { provider: 'openai', dialect: 'openai-chat' },
+        'gpt-oss-120b': { provider: 'openai', dialect: 'openai-chat' },
+        'gpt-5.1': { provider: 'openai', dialect: 'openai-responses' },
+        'claude-*': { provider: 'anthropic' },
+        'gemini-*': { provider: 'gemini' },
+        fast: { provider: 'gemini', model: 'gemini-2.5-flash' },
+      },
+      defaults: { cache: { mode: 'off' }, limits: [] },
+      log: { level: 'warn' },
+    },
+  });
+});
+after(async () => {
+  await weir.stop();
+  await provider.stop();
+});
+
+const where = (headers?: Record<string, string>) => ({
+  egress: weir.egress,
+  key: weir.callKey,
+  ...(headers && { headers }),
+});
+
+/** What is asked, by the name of the feature that it needs. */
+const features: Record<string, Omit<Question, 'stream'>> = {
+  text: { scenario: 'text' },
+  'system prompt': { scenario: 'text', system: true },
+  'several turns': { scenario: 'text', turns: true },
+  'tool call': { scenario: 'call', tools: true },
+  'parallel tool calls': { scenario: 'calls', tools: true },
+  'tool results': { scenario: 'text', tools: true, results: true },
+  image: { scenario: 'text', image: true },
+  'JSON schema': { scenario: 'json', schema: true },
+  'stop sequence': { scenario: 'stop', stop: true },
+  'max tokens': { scenario: 'length', limit: 16 },
+  thinking: { scenario: 'thinking', think: true, limit: 4096 },
+  refusal: { scenario: 'refusal' },
+};
+
+/** What each SDK calls an end of a kind. */
+const stops: Record<DialectName, Record<string, string>> = {
+  'openai-chat': { end: 'stop', stop: 'stop', length: 'length', call: 'tool_calls' },
+  'openai-responses': { end: 'completed', stop: 'completed', length: 'max_output_tokens', call: 'completed' },
+  'anthropic-messages': { end: 'end_turn', stop: 'end_turn', length: 'max_tokens', call: 'tool_use' },
+  'gemini-generate': { end: 'STOP', stop: 'STOP', length: 'MAX_TOKENS', call: 'STOP' },
+};
+const ids: Record<DialectName, RegExp> = {
+  'openai-chat': /^chatcmpl-Abc123/,
+  'openai-responses': /^resp_Abc123/,
+  'anthropic-messages': /^msg_Abc123/,
+  'gemini-generate': /^Abc123/,
+};
+
+/** The typed answer is what the provider said. */
+function check(
+  asker: Asker,
+  { target, model }: { target: DialectName; model: string },
+  question: Question,
+  told: Told,
+): void {
+  const made = answers[question.scenario];
+  assert(made);
+  const { dialect } = asker;
+  assert.match(told.id, ids[dialect]);
+  assert.match(told.model, new RegExp(`^${model}`));
+  assert.equal(told.text, (made.text ?? made.refusal ?? []).join(''));
+  assert.deepEqual(
+    told.calls,
+    (made.calls ?? []).map(({ name, args }) => ({ name, args: JSON.parse(args.join('')) })),
+  );
+  assert.deepEqual([told.input, told.output], [counts.input, counts.output]);
+  assert.equal(told.refused, made.stop === 'filter');
+  if (made.thinking) assert.equal(told.thinking, made.thinking.join(''));
+  if (!told.refused) {
+    const knowsSequence = dialect === 'anthropic-messages' && target === 'anthropic-messages';
+    assert.equal(told.stop, stops[dialect][knowsSequence ? 'stop' : made.stop]);
+  }
+  // Whole only where one of the two has no other way.
+  const isWhole = dialect === 'gemini-generate' || target === 'gemini-generate';
+  if (question.stream && made.calls) {
+    if (isWhole) assert.equal(told.pieces, made.calls.length);
+    else assert(told.pieces >= 2 * made.calls.length, `arguments came in ${told.pieces} pieces`);
+  }
+}
+
+const outcomes: Record<string, Record<string, string>> = {};
+
+for (const asker of askers) {
+  for (const target of Object.keys(models) as DialectName[]) {
+    if (target === asker.dialect) continue;
+    test(`${asker.dialect} asks a model that speaks ${target}`, async () => {
+      const row: Record<string, string> = {};
+      outcomes[`${asker.dialect} → ${target}`] = row;
+      for (const [feature, asked] of Object.entries(features)) {
+        // Responses has no stop sequences to ask for.
+        if (asked.stop && asker.dialect === 'openai-responses') {
+          row[feature] = 'the SDK has none';
+          continue;
+        }
+        // OpenAI's own Chat shows no thinking; others who speak like it do.
+        const model = asked.think && target === 'openai-chat' ? 'gpt-oss-120b' : models[target];
+        for (const stream of [false, true]) {
+          const question = { ...asked, stream };
+          const before = provider.requests.length;
+          const told = await asker
+            .ask(where(), model, question)
+            .catch((error: unknown) => asker.failed(error));
+          const label = `${asker.dialect} → ${target}, ${feature}, ${stream ? 'streamed' : 'plain'}: ${JSON.stringify(told)}`;
+          if ('status' in told) {
+            assert.equal(told.status, 400, label);
+            assert.match(told.message, /cannot be carried over/, label);
+            assert.equal(provider.requests.length, before, 'nobody was asked');
+            row[feature] = `400: ${/`([^`]+)`/.exec(told.message)?.[1]}`;
+          } else {
+            assert.doesNotThrow(() => check(asker, { target, model }, question, told), label);
+            row[feature] = 'works';
+          }
+        }
+      }
+      assert.equal(Object.keys(row).length, Object.keys(features).length);
+    });
+
+    test(`${asker.dialect} is told the errors of a model that speaks ${target}`, async () => {
+      const row = outcomes[`${asker.dialect} → ${target}`] ?? {};
+      for (const status of [400, 401, 429, 500, 503]) {
+        for (const stream of [false, true]) {
+          const question = { scenario: `error-${status}`, stream };
+          const found = await asker.ask(where(), models[target], question).then(
+            () => assert.fail('it did not fail'),
+            (error: unknown) => asker.failed(error),
+          );
+          assert.equal(found.status, status, JSON.stringify(found));
+          assert.match(found.message, new RegExp(`this is error-${status}`));
+          assert.notEqual(found.type, '');
+        }
+      }
+      const amid = asker.ask(where(), models[target], { scenario: 'error-amid', stream: true });
+      await assert.rejects(amid, /it broke/);
+      row.errors = 'works';
+    });
+  }
+}
+
+test('docs/translation.md tells what was found', () => {
+  matrix(outcomes);
+});
