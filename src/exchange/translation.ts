@@ -6,7 +6,7 @@ import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
 import type { TranslationTarget } from '../translate/translate.ts';
 import type { Arrival } from './arrival.ts';
 import { missingKey } from './arrival.ts';
-import type { HeaderEdit, Headers, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import type { BodyEdit, Headers, ReplyChange, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
 import { asksUsage } from './outgoing.ts';
 import { asBuffer } from './reader.ts';
 import { redirected, targetAt } from './redirect.ts';
@@ -114,7 +114,7 @@ function endpointOf({ target, provider }: Arrival, asked: string, there: string)
 
 /** The request as the provider gets it. */
 export type Sent =
-  | { kind: 'sent'; body: Buffer | null; reply: TranslatedReplies | null }
+  | { kind: 'sent'; body: Buffer | null; reply: TranslatedReply | null }
   | { kind: 'refused'; refusal: Refusal };
 
 export async function send(
@@ -143,14 +143,14 @@ export async function send(
   return {
     kind: 'sent',
     body: asBuffer(translated.body),
-    reply: new TranslatedReplies(translator, left, (body, status) =>
+    reply: new TranslatedReply(translator, left, (body, status) =>
       reader.translateReply(translation.dialect, asked, body, status),
     ),
   };
 }
 
 /** The reply of a translated call on its way back. */
-export class TranslatedReplies implements StreamFilter {
+export class TranslatedReply implements StreamFilter, ReplyChange {
   readonly #translator: ReplyTranslator;
   readonly #left: string[];
   readonly #whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>;
@@ -196,7 +196,7 @@ export class TranslatedReplies implements StreamFilter {
     return ended ? Buffer.concat([text, this.#translator.end()]) : text;
   }
 
-  async whole(body: Buffer): Promise<{ body: Buffer; headers: HeaderEdit }> {
+  async whole(body: Buffer): Promise<BodyEdit> {
     const { status, body: told } = await this.#whole(body, this.#status);
     const set = {
       ...(status !== this.#status && { ':status': String(status) }),

@@ -4,6 +4,7 @@ import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
+import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
 import { createModels } from '../exchange/served.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
@@ -64,6 +65,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const exchanges = createExchanges({
     providers: config.providers,
     models: createModels(config.models),
+    aliases: aliasesOf(config.models),
     redirects: Object.values(config.models).some((model) => model.provider !== undefined),
     identity,
     limits,

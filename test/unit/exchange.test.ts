@@ -32,6 +32,7 @@ function house(options: { admission?: Partial<Admission>; cacheMode?: 'all' | 'o
   const services: Services = {
     providers,
     models: () => null,
+    aliases: [],
     redirects: false,
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
