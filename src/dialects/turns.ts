@@ -24,7 +24,7 @@ export function joinTurns(turns: Turn[]): Turn[] {
 }
 
 /** Calls without an id get one, and their results the same: Google tells them apart by name and order. */
-export function withCallIds(turns: Turn[]): Turn[] {
+function withCallIds(turns: Turn[]): Turn[] {
   if (!turns.some(({ parts }) => parts.some((part) => 'id' in part && part.id === ''))) return turns;
   const open: { id: string; name: string }[] = [];
   let count = 0;

@@ -1,9 +1,9 @@
 import { takesLateSystem, thinksByBudget } from '../dialects/anthropic-messages/versions.ts';
 import { asObject } from '../dialects/json.ts';
 import { mediaTypeOf } from '../dialects/media.ts';
-import type { MediaPart, NeutralRequest } from '../dialects/neutral.ts';
+import type { MediaPart, NeutralRequest, Part } from '../dialects/neutral.ts';
 import { formatOf } from '../dialects/openai-chat/neutral/parts.ts';
-import { argsValue, splitSystem } from '../dialects/turns.ts';
+import { argsValue, joinTurns, splitSystem } from '../dialects/turns.ts';
 import { anyPart, type Judged, mapParts, type Row } from './row.ts';
 
 const openai = ['openai-chat', 'openai-responses'] as const;
@@ -135,8 +135,7 @@ export const fields: readonly Row[] = [
     to: all,
     why: 'it is signed or sealed for the model that did it; each provider gets its own back',
     hint: true,
-    when: (request, { dialect }) =>
-      anyPart(request, (part) => part.kind === 'thinking' && part.signature.origin !== dialect),
+    when: (request, { dialect }) => hasForeignThinking(request, dialect),
     without: (request) => mapParts(request, (part) => (part.kind === 'thinking' ? undefined : part)),
   },
   {
@@ -227,6 +226,12 @@ export const fields: readonly Row[] = [
     when: (request) => anyPart(request, (part) => part.kind === 'call' && !asObject(argsValue(part.args))),
   },
 ];
+
+/** Thinking that was kept in pieces is judged as the one that it is. */
+function hasForeignThinking(request: NeutralRequest, dialect: Judged['dialect']): boolean {
+  const isForeign = (part: Part) => part.kind === 'thinking' && part.signature.origin !== dialect;
+  return anyPart(request, isForeign) && anyPart({ ...request, turns: joinTurns(request.turns) }, isForeign);
+}
 
 function isMedia(part: { kind: string }): part is MediaPart {
   return part.kind === 'image' || part.kind === 'audio' || part.kind === 'file';

@@ -1,7 +1,8 @@
 // What both dialects of OpenAI say in the same way.
+import { isDeepStrictEqual } from 'node:util';
 
 import type { DialectName } from '../../config/dialects.ts';
-import { asObject, type JsonObject } from '../json.ts';
+import { asArray, asObject, type JsonObject } from '../json.ts';
 import type { JsonOutput, OpenaiMembers, Tier, ToolChoice } from '../neutral.ts';
 import type { Members } from '../own.ts';
 import { strictSchema } from '../schema.ts';
@@ -37,36 +38,45 @@ export const partMembers = ['prompt_cache_breakpoint'] as const;
 
 export const tiers = ['default', 'flex', 'priority'] as const satisfies readonly Tier[];
 
-/**
- * `auto`, `none`, `required`, one function, or a choice of them. A function is named in the form of the
- * dialect: `{type, function: {name}}` in Chat, `{type, name}` in Responses.
- */
-export function readToolChoice(
-  value: unknown,
-  form: { name: (tool: JsonObject) => unknown; allowed: (choice: JsonObject) => JsonObject | null },
-): ToolChoice | null {
-  const modes = { auto: 'auto', none: 'none', required: 'any' } as const;
-  const modeOf = (word: unknown) =>
-    word === 'auto' || word === 'none' || word === 'required' ? modes[word] : null;
+/** How a dialect names a function, `{type, function: {name}}` or `{type, name}`, and a choice of some. */
+export interface ChoiceForm {
+  name(tool: JsonObject): unknown;
+  tool(name: string): JsonObject;
+  allowed(choice: JsonObject): JsonObject | null;
+  allow(allowed: JsonObject): JsonObject;
+}
+
+const modes = { auto: 'auto', none: 'none', required: 'any' } as const;
+const words = { auto: 'auto', none: 'none', any: 'required' } as const;
+
+const modeOf = (word: unknown) =>
+  word === 'auto' || word === 'none' || word === 'required' ? modes[word] : null;
+
+/** `auto`, `none`, `required`, one function, or some; null: something else, or something beside it. */
+export function readToolChoice(value: unknown, form: ChoiceForm): ToolChoice | null {
+  const choice = choiceOf(value, form);
+  return choice && isDeepStrictEqual(writeToolChoice(choice, form), value) ? choice : null;
+}
+
+function choiceOf(value: unknown, form: ChoiceForm): ToolChoice | null {
   const plain = modeOf(value);
   if (plain) return { mode: plain, names: null };
-  const choice = asObject(value);
-  if (!choice) return null;
-  if (choice.type === 'function') {
-    const name = form.name(choice);
-    return typeof name === 'string' ? { mode: 'any', names: [name] } : null;
-  }
-  const allowed = choice.type === 'allowed_tools' ? form.allowed(choice) : null;
+  const choice = asObject(value) ?? {};
+  const named = form.name(choice);
+  if (typeof named === 'string') return { mode: 'any', names: [named] };
+  const allowed = form.allowed(choice);
   const mode = modeOf(allowed?.mode);
-  if (!mode || !Array.isArray(allowed?.tools)) return null;
-  const names = allowed.tools.map((each) => form.name(asObject(each) ?? {}));
-  const all = names.filter((name) => typeof name === 'string');
-  return all.length === names.length && all.length > 1 ? { mode, names: all } : null;
+  const names = asArray(allowed?.tools).map((each) => form.name(asObject(each) ?? {}));
+  return mode && { mode, names: names.filter((name) => typeof name === 'string') };
+}
+
+export function writeToolChoice({ mode, names }: ToolChoice, form: ChoiceForm): unknown {
+  if (!names) return words[mode];
+  const tools = names.map((name) => form.tool(name));
+  return names.length === 1 && mode === 'any' ? tools[0] : form.allow({ mode: words[mode], tools });
 }
 
 /** The form of the answer as OpenAI takes it; its own is taken as it is. */
 export function openaiOutput(output: JsonOutput, from: DialectName): JsonOutput {
   return from === 'openai-chat' || from === 'openai-responses' ? output : strictSchema(output);
 }
-
-export const modeWords = { auto: 'auto', none: 'none', any: 'required' } as const;

@@ -10,6 +10,7 @@ import {
 import { readOpenaiMembers, readToolChoice, tiers } from '../../openai/neutral.ts';
 import { Members } from '../../own.ts';
 import { readAssistant } from './assistant.ts';
+import { choiceForm } from './choice.ts';
 import { readContent } from './parts.ts';
 
 export function readRequest(body: JsonObject): NeutralRequest {
@@ -42,11 +43,6 @@ export function readRequest(body: JsonObject): NeutralRequest {
     ...m.own(),
   };
 }
-
-export const choiceForm = {
-  name: (tool: JsonObject) => asObject(tool.function)?.name,
-  allowed: (choice: JsonObject) => asObject(choice.allowed_tools),
-};
 
 /** The name of the limit before there was thinking, which most other providers still go by. */
 function oldLimit(m: Members): number | null {

@@ -1,11 +1,12 @@
 import type { JsonObject } from '../../json.ts';
-import type { JsonOutput, NeutralRequest, Tool, ToolChoice, Turn } from '../../neutral.ts';
+import type { JsonOutput, NeutralRequest, Tool, Turn } from '../../neutral.ts';
 import type { WriteTarget } from '../../neutral-dialect.ts';
 import { effortFor, isReasoning } from '../../openai/models.ts';
-import { modeWords, openaiOutput } from '../../openai/neutral.ts';
+import { openaiOutput, writeToolChoice } from '../../openai/neutral.ts';
 import { type Pen, penFor } from '../../own.ts';
 import { joinTurns } from '../../turns.ts';
 import { writeAssistant } from './assistant.ts';
+import { choiceForm } from './choice.ts';
 import { writeContent } from './parts.ts';
 
 export function writeRequest(request: NeutralRequest, target: WriteTarget): JsonObject {
@@ -22,7 +23,7 @@ export function writeRequest(request: NeutralRequest, target: WriteTarget): Json
       stream_options: usage !== null && usage !== undefined ? { include_usage: usage } : null,
       [limit]: request.maxTokens,
       tools: request.tools.length > 0 ? request.tools.map((tool) => writeTool(tool, pen)) : null,
-      tool_choice: request.toolChoice && writeChoice(request.toolChoice),
+      tool_choice: request.toolChoice && writeToolChoice(request.toolChoice, choiceForm),
       parallel_tool_calls: request.parallelCalls,
       response_format: request.output && writeOutput(openaiOutput(request.output, request.dialect), pen),
       stop: stop && pen.spelled(request, 'stop') === 'one' ? stop[0] : stop,
@@ -72,14 +73,6 @@ export function writeTool(tool: Tool, pen: Pen): unknown {
   const f = pen.give({ name, description, parameters: schema, strict });
   const type = pen.spelled(tool, 'type') === 'none' ? null : 'function';
   return pen.give({ type, function: f }, tool);
-}
-
-function writeChoice({ mode, names }: ToolChoice): unknown {
-  if (!names) return modeWords[mode];
-  const tools = names.map((name) => ({ type: 'function', function: { name } }));
-  return names.length === 1 && mode === 'any'
-    ? tools[0]
-    : { type: 'allowed_tools', allowed_tools: { mode: modeWords[mode], tools } };
 }
 
 function writeOutput(output: JsonOutput, pen: Pen): JsonObject {

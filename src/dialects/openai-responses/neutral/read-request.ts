@@ -9,6 +9,7 @@ import {
 } from '../../neutral.ts';
 import { readOpenaiMembers, readToolChoice, tiers } from '../../openai/neutral.ts';
 import { Members } from '../../own.ts';
+import { choiceForm } from './choice.ts';
 import { readCall, readReasoning } from './items.ts';
 import { readContent } from './parts.ts';
 
@@ -44,8 +45,6 @@ export function readRequest(body: JsonObject): NeutralRequest {
     ...m.own(),
   };
 }
-
-const choiceForm = { name: (tool: JsonObject) => tool.name, allowed: (choice: JsonObject) => choice };
 
 /** Thinking is always handed on, to be sent back: asking for it says nothing more. */
 function readInclude(m: Members): void {

@@ -1,11 +1,12 @@
 import { callId } from '../../ids.ts';
 import type { JsonObject } from '../../json.ts';
-import type { ContentPart, JsonOutput, NeutralRequest, Part, Tool, ToolChoice, Turn } from '../../neutral.ts';
+import type { ContentPart, JsonOutput, NeutralRequest, Part, Tool, Turn } from '../../neutral.ts';
 import type { WriteTarget } from '../../neutral-dialect.ts';
 import { effortFor, isReasoning } from '../../openai/models.ts';
-import { modeWords, openaiOutput } from '../../openai/neutral.ts';
+import { openaiOutput, writeToolChoice } from '../../openai/neutral.ts';
 import { type Pen, penFor } from '../../own.ts';
-import { withCallIds } from '../../turns.ts';
+import { joinTurns } from '../../turns.ts';
+import { choiceForm } from './choice.ts';
 import { writeCall, writeReasoning } from './items.ts';
 import { writeContent } from './parts.ts';
 
@@ -24,7 +25,7 @@ export function writeRequest(request: NeutralRequest, target: WriteTarget): Json
       stream: request.stream,
       max_output_tokens: request.maxTokens,
       tools: request.tools.length > 0 ? request.tools.map((tool) => writeTool(tool, pen)) : null,
-      tool_choice: request.toolChoice && writeChoice(request.toolChoice),
+      tool_choice: request.toolChoice && writeToolChoice(request.toolChoice, choiceForm),
       parallel_tool_calls: request.parallelCalls,
       text: Object.keys(text).length > 0 ? text : null,
       temperature: request.temperature,
@@ -53,7 +54,7 @@ function splitInstructions(
   const [part] = first?.parts ?? [];
   return first && part?.kind === 'text' && pen.spelled(first, 'as') === 'instructions'
     ? [part.text, rest]
-    : [null, pen.same ? turns : withCallIds(turns)];
+    : [null, pen.same ? turns : joinTurns(turns)];
 }
 
 function writeInput(request: NeutralRequest, turns: Turn[], pen: Pen): unknown {
@@ -123,14 +124,6 @@ function writeTool(tool: Tool, pen: Pen): unknown {
     parameters: null,
     strict: false,
   });
-}
-
-function writeChoice({ mode, names }: ToolChoice): unknown {
-  if (!names) return modeWords[mode];
-  const tools = names.map((name) => ({ type: 'function', name }));
-  return names.length === 1 && mode === 'any'
-    ? tools[0]
-    : { type: 'allowed_tools', mode: modeWords[mode], tools };
 }
 
 function writeOutput({ schema, name, description, strict }: JsonOutput, pen: Pen): JsonObject {
