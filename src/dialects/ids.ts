@@ -18,13 +18,8 @@ export function replyId(id: string | null, { dialect, id: fallback }: Asked): st
  * again; ids of other makes stay as they are.
  */
 export function callId(id: string, dialect: DialectName): string {
-  switch (dialect) {
-    case 'anthropic-messages':
-      // Anthropic takes no other characters.
-      return id.replace(/^call_/, 'toolu_').replaceAll(/[^\w-]/g, '_');
-    case 'gemini-generate':
-      return id;
-    default:
-      return id.replace(/^toolu_/, 'call_');
-  }
+  // Anthropic takes no other characters.
+  return dialect === 'anthropic-messages'
+    ? id.replace(/^call_/, 'toolu_').replaceAll(/[^\w-]/g, '_')
+    : id.replace(/^toolu_/, 'call_');
 }

@@ -40,9 +40,12 @@ export function writeStop(stop: Stop | null, refused: boolean): JsonObject {
 
 /** Anthropic counts what was read from and written to the cache beside the input. */
 export function writeUsage(usage: TokenUsage | null): JsonObject {
-  const [read, write] = [usage?.cacheRead ?? 0, usage?.cacheWrite ?? 0];
+  const input = usage?.input ?? 0;
+  // Routers have told more of these than of all input.
+  const read = Math.min(usage?.cacheRead ?? 0, input);
+  const write = Math.min(usage?.cacheWrite ?? 0, input - read);
   return {
-    input_tokens: Math.max(0, (usage?.input ?? 0) - read - write),
+    input_tokens: input - read - write,
     cache_creation_input_tokens: write,
     cache_read_input_tokens: read,
     output_tokens: usage?.output ?? 0,

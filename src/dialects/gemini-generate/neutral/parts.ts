@@ -1,3 +1,4 @@
+import { callId } from '../../ids.ts';
 import { asObject, type JsonObject } from '../../json.ts';
 import { mediaTypeOf } from '../../media.ts';
 import type { CallPart, MediaPart, Part } from '../../neutral.ts';
@@ -9,9 +10,9 @@ import { readResult, writeResult } from './results.ts';
 
 /**
  * The parts of a content. Google signs whatever part followed its thinking: to the neutral form that is
- * thinking that cannot be read, before the part. `callId`: names calls that have no id.
+ * thinking that cannot be read, before the part. `nameCall`: names calls that have no id.
  */
-export function readParts(values: unknown[], callId?: () => string): Part[] {
+export function readParts(values: unknown[], nameCall?: () => string): Part[] {
   return values.flatMap((value): Part[] => {
     const m = new Members(asObject(value) ?? {});
     const signed = m.string('thoughtSignature', 'thought_signature');
@@ -21,30 +22,30 @@ export function readParts(values: unknown[], callId?: () => string): Part[] {
       if (text === null) return [{ kind: 'unknown', at: 'parts', value }];
       return [{ kind: 'thinking', text, signature: signature ?? unsigned('gemini-generate'), ...m.own() }];
     }
-    const part = readPart(m, callId);
+    const part = readPart(m, nameCall);
     if (!part) return [{ kind: 'unknown', at: 'parts', value }];
     return signature ? [{ kind: 'thinking', text: '', signature }, part] : [part];
   });
 }
 
-function readPart(m: Members, callId: (() => string) | undefined): Part | null {
+function readPart(m: Members, nameCall: (() => string) | undefined): Part | null {
   const text = m.string('text');
   if (text !== null) return { kind: 'text', text, ...m.own() };
   const call = m.within('functionCall', 'function_call');
-  if (call) return readCall(call, m, callId);
+  if (call) return readCall(call, m, nameCall);
   const result = m.within('functionResponse', 'function_response');
   if (result) return readResult(result, m);
   return readMedia(m);
 }
 
-function readCall(call: Members, m: Members, callId: (() => string) | undefined): CallPart | null {
+function readCall(call: Members, m: Members, nameCall: (() => string) | undefined): CallPart | null {
   const [id, name] = [call.string('id'), call.string('name')];
   const args = call.any('args');
   if (id === null) m.spell('id', 'none');
   if (args === null) m.spell('args', 'none');
   return name === null
     ? null
-    : { kind: 'call', id: id ?? callId?.() ?? '', name, args: args ?? {}, ...m.own() };
+    : { kind: 'call', id: id ?? nameCall?.() ?? '', name, args: args ?? {}, ...m.own() };
 }
 
 export function readMedia(m: Members): MediaPart | null {
@@ -114,9 +115,10 @@ function writePart(part: Known, signature: string | null, names: Map<string, str
       return pen.give({ text: part.text, thought: true, thoughtSignature: own }, part);
     }
     case 'call': {
-      const id = pen.spelled(part, 'id') === 'none' ? null : part.id || null;
+      const id = pen.same ? part.id : callId(part.id, 'gemini-generate');
+      const told = pen.spelled(part, 'id') === 'none' ? null : id || null;
       const args = pen.spelled(part, 'args') === 'none' ? null : objectOf(part.args);
-      return give({ functionCall: pen.give({ id, name: part.name, args }) });
+      return give({ functionCall: pen.give({ id: told, name: part.name, args }) });
     }
     case 'result':
       return give({ functionResponse: writeResult(part, names, pen) });

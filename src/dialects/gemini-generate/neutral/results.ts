@@ -1,3 +1,4 @@
+import { callId } from '../../ids.ts';
 import { asObject, type JsonObject } from '../../json.ts';
 import type { ContentPart, ResultPart } from '../../neutral.ts';
 import { Members, type Pen } from '../../own.ts';
@@ -37,7 +38,7 @@ export function writeResult(part: ResultPart, names: Map<string, string>, pen: P
     return each.kind === 'text' || each.kind === 'refusal' ? [] : [pen.give(writeMedia(each, pen), each)];
   });
   return pen.give({
-    id: part.id || null,
+    id: (pen.same ? part.id : callId(part.id, 'gemini-generate')) || null,
     name: part.name ?? (pen.same ? null : (names.get(part.id) ?? part.id)),
     response: pen.same ? pen.spelled(part, 'response') : responseOf(part),
     parts: media.length > 0 ? media : null,

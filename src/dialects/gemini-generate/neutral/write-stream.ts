@@ -1,4 +1,4 @@
-import { replyId } from '../../ids.ts';
+import { callId, replyId } from '../../ids.ts';
 import { asObject, type JsonObject } from '../../json.ts';
 import type { Asked, StreamWriter } from '../../neutral-dialect.ts';
 import type { NeutralError, Stop, StreamEvent } from '../../neutral-reply.ts';
@@ -54,7 +54,11 @@ export function writeStream(asked: Asked): StreamWriter {
   function close(): string {
     if (part?.part === 'call') {
       const value = argsValue(args.join(''));
-      const call = { id: part.id, name: part.name, args: asObject(value) ?? { arguments: value } };
+      const call = {
+        id: callId(part.id, 'gemini-generate'),
+        name: part.name,
+        args: asObject(value) ?? { arguments: value },
+      };
       return chunk([signed({ functionCall: call })]);
     }
     if (part?.part !== 'thinking' || !said || signature === null) return '';

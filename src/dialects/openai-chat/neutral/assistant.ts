@@ -1,3 +1,4 @@
+import { callId } from '../../ids.ts';
 import { asArray, asObject, asString, type JsonObject } from '../../json.ts';
 import type { CallPart, ContentPart, Part, Signature, ThinkingPart, UnknownPart } from '../../neutral.ts';
 import { Members, type Own, type Pen } from '../../own.ts';
@@ -12,11 +13,12 @@ export function readAssistant(m: Members): Part[] {
   const content = readContent(m);
   const refusal = m.string('refusal');
   const calls = (m.list('tool_calls') ?? []).map(readCall);
-  if (refusal !== null) m.spell('refusal', true);
+  // Some say of each answer that it is none: with an empty one.
+  if (refusal !== null) m.spell('refusal', refusal === '' ? 'empty' : 'told');
   return [
     ...thinking,
     ...content,
-    ...(refusal === null ? [] : [{ kind: 'refusal', text: refusal } as const]),
+    ...(refusal === null || refusal === '' ? [] : [{ kind: 'refusal', text: refusal } as const]),
     ...calls,
   ];
 }
@@ -80,7 +82,8 @@ interface Spoken {
 /** The members of an assistant's message. */
 export function writeAssistant(turn: Spoken, pen: Pen): JsonObject {
   const refusals = turn.parts.filter((part) => part.kind === 'refusal');
-  const asMember = pen.same ? (pen.spelled(turn, 'refusal') === true ? 1 : 0) : refusals.length;
+  const as = pen.spelled(turn, 'refusal');
+  const asMember = pen.same ? (as === 'told' ? 1 : 0) : refusals.length;
   const told = new Set(refusals.slice(refusals.length - asMember));
   const content: ContentPart[] = [];
   const calls: unknown[] = [];
@@ -93,13 +96,14 @@ export function writeAssistant(turn: Spoken, pen: Pen): JsonObject {
   return {
     ...writeThinking(turn, pen),
     content: writeContent(content, turn, pen),
-    refusal: told.size > 0 ? [...told].map(({ text }) => text).join('') : null,
+    refusal: told.size > 0 ? [...told].map(({ text }) => text).join('') : as === 'empty' ? '' : null,
     tool_calls: calls.length > 0 ? calls : null,
   };
 }
 
 function writeCall(part: CallPart, pen: Pen): JsonObject {
-  const { id, name, args } = part;
+  const { name, args } = part;
+  const id = pen.same ? part.id : callId(part.id, 'openai-chat');
   const type = pen.spelled(part, 'type') === 'none' ? null : 'function';
   const index = pen.spelled(part, 'index');
   return pen.give({ id, type, index, function: { name, arguments: argsText(args) } }, part);

@@ -72,7 +72,7 @@ export function readStream(): StreamReader {
       const choice = asObject(asArray(chunk.choices).find((each) => (asObject(each)?.index ?? 0) === 0));
       const delta = asObject(choice?.delta);
       if (delta) readDelta(delta);
-      const stop = readStop(asString(choice?.finish_reason));
+      const stop = readStop(asString(choice?.finish_reason), call !== null);
       if (stop && !over) {
         stopped = true;
         parts.close();

@@ -1,4 +1,4 @@
-import { callId, replyId } from '../../ids.ts';
+import { replyId } from '../../ids.ts';
 import { asArray, asObject, type JsonObject } from '../../json.ts';
 import type { Part } from '../../neutral.ts';
 import type { Asked } from '../../neutral-dialect.ts';
@@ -32,7 +32,10 @@ export function readReply(body: JsonObject): NeutralReply | null {
     model: m.string('model'),
     created: m.number('created'),
     parts,
-    stop: readStop(reason),
+    stop: readStop(
+      reason,
+      parts.some(({ kind }) => kind === 'call'),
+    ),
     usage,
     ...m.own(),
   };
@@ -70,13 +73,10 @@ export function writeReply(reply: NeutralReply, asked: Asked): JsonObject {
   );
 }
 
-/** A reply has one text, and ids of its own form. */
+/** A reply has one text. */
 function oneText(parts: Part[]): Part[] {
   const texts = parts.filter((part) => part.kind === 'text');
   const others = parts.filter((part) => part.kind !== 'text');
   const text = texts.map((part) => part.text).join('');
-  return [
-    ...(texts.length > 0 ? [{ kind: 'text' as const, text }] : []),
-    ...others.map((part) => (part.kind === 'call' ? { ...part, id: callId(part.id, 'openai-chat') } : part)),
-  ];
+  return texts.length > 0 ? [{ kind: 'text', text }, ...others] : others;
 }

@@ -8,8 +8,11 @@ const reasons: Record<string, Stop['reason']> = {
   content_filter: 'filter',
 };
 
-export function readStop(reason: string | null): Stop | null {
-  return reason === null ? null : { reason: reasons[reason] ?? 'end', sequence: null };
+/** `called`: the answer holds calls. Some who speak like OpenAI call that the end as well. */
+export function readStop(reason: string | null, called: boolean): Stop | null {
+  if (reason === null) return null;
+  const found = reasons[reason] ?? 'end';
+  return { reason: found === 'end' && called ? 'call' : found, sequence: null };
 }
 
 export const stopWords: Record<Stop['reason'], string> = {

@@ -1,3 +1,4 @@
+import { callId } from '../../ids.ts';
 import type { JsonObject } from '../../json.ts';
 import type { JsonOutput, NeutralRequest, Tool, Turn } from '../../neutral.ts';
 import type { WriteTarget } from '../../neutral-dialect.ts';
@@ -58,7 +59,8 @@ function writeTurn(turn: Turn, pen: Pen): unknown[] {
   );
   const messages = results.map((part) => {
     const said = writeContent(part.parts, turn, pen) ?? (pen.same ? null : '');
-    return pen.give({ role: 'tool', tool_call_id: part.id, content: said }, turn);
+    const id = pen.same ? part.id : callId(part.id, 'openai-chat');
+    return pen.give({ role: 'tool', tool_call_id: id, content: said }, turn);
   });
   if (role === 'tool') return messages;
   const spelled = pen.spelled(turn, 'role') ?? role;
