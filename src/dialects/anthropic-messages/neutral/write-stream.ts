@@ -1,5 +1,6 @@
 import { callId, replyId } from '../../ids.ts';
 import type { JsonObject } from '../../json.ts';
+import type { Signature } from '../../neutral.ts';
 import type { Asked, StreamWriter } from '../../neutral-dialect.ts';
 import type { Stop, StreamEvent } from '../../neutral-reply.ts';
 import { tagged } from '../../signature.ts';
@@ -12,19 +13,24 @@ type Opened = Extract<StreamEvent, { kind: 'open' }>;
 export function writeStream(asked: Asked): StreamWriter {
   let index = -1;
   let open: Opened['part'] = 'text';
+  let untold = false;
   let refused = false;
   let stop: Stop | null = null;
   let usage: TokenUsage | null = null;
 
   const send = (type: string, members: JsonObject = {}) =>
     `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`;
+  const block = (content_block: JsonObject) => send('content_block_start', { index, content_block });
   const delta = (members: JsonObject) => send('content_block_delta', { index, delta: members });
 
   function begin(event: Opened): string {
     open = event.part;
     index++;
     refused ||= event.part === 'refusal';
-    const block =
+    // Only its signature tells whether thinking can be read.
+    untold = event.part === 'thinking';
+    if (untold) return '';
+    return block(
       event.part === 'call'
         ? {
             type: 'tool_use',
@@ -33,17 +39,29 @@ export function writeStream(asked: Asked): StreamWriter {
             input: {},
             caller: { type: 'direct' },
           }
-        : event.part === 'thinking'
-          ? { type: 'thinking', thinking: '', signature: '' }
-          : { type: 'text', text: '', citations: null };
-    return send('content_block_start', { index, content_block: block });
+        : { type: 'text', text: '', citations: null },
+    );
+  }
+
+  function think(): string {
+    if (!untold) return '';
+    untold = false;
+    return block({ type: 'thinking', thinking: '', signature: '' });
+  }
+
+  function sign(signature: Signature): string {
+    const value = tagged(signature, 'anthropic-messages');
+    if (untold && signature.sealed && signature.origin === 'anthropic-messages') {
+      untold = false;
+      return block({ type: 'redacted_thinking', data: value });
+    }
+    return think() + delta({ type: 'signature_delta', signature: value });
   }
 
   function more(text: string): string {
     if (open === 'call') return delta({ type: 'input_json_delta', partial_json: text });
-    return delta(
-      open === 'thinking' ? { type: 'thinking_delta', thinking: text } : { type: 'text_delta', text },
-    );
+    if (open === 'thinking') return think() + delta({ type: 'thinking_delta', thinking: text });
+    return delta({ type: 'text_delta', text });
   }
 
   function start(id: string | null, model: string | null): string {
@@ -73,7 +91,7 @@ export function writeStream(asked: Asked): StreamWriter {
         case 'delta':
           return more(event.text);
         case 'sign':
-          return delta({ type: 'signature_delta', signature: tagged(event.signature, 'anthropic-messages') });
+          return sign(event.signature);
         case 'close':
           return send('content_block_stop', { index });
         case 'usage':
