@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
 import type { DialectName } from '../../src/config/dialects.ts';
 import { messagesAsker } from '../fixtures/askers/anthropic-messages.ts';
 import { geminiAsker } from '../fixtures/askers/gemini-generate.ts';
@@ -41,7 +42,7 @@ before(async () => {
         'gemini-*': { provider: 'gemini' },
         fast: { provider: 'gemini', model: 'gemini-2.5-flash' },
       },
-      defaults: { cache: { mode: 'off' }, limits: [] },
+      defaults: { limits: [] },
       log: { level: 'warn' },
     },
   });
@@ -51,10 +52,11 @@ after(async () => {
   await provider.stop();
 });
 
-const where = (headers?: Record<string, string>) => ({
+/** Each question is asked of the provider, unless the headers say something else. */
+const where = (headers: Record<string, string> = { 'x-weir-cache': 'bypass' }) => ({
   egress: weir.egress,
   key: weir.callKey,
-  ...(headers && { headers }),
+  headers,
 });
 
 /** What is asked, by the name of the feature that it needs. */
@@ -179,4 +181,132 @@ for (const asker of askers) {
 
 test('docs/translation.md tells what was found', () => {
   matrix(outcomes);
+});
+
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(weir.egress + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${weir.callKey}`, ...headers },
+    body: JSON.stringify(body),
+  });
+const hello = (model: string, content = 'Where is Zürich?') => ({
+  model,
+  messages: [{ role: 'user', content }],
+});
+
+test('the provider that serves gets its own key and version, and nothing of the other SDK', async () => {
+  await messagesAsker.ask(where(), 'gpt-4o', { scenario: 'text', stream: false });
+  const chat = provider.requests.at(-1);
+  assert.equal(chat?.path, '/v1/chat/completions');
+  assert.equal(chat.headers.authorization, 'Bearer sk-of-the-house');
+  const names = Object.keys(chat.headers).filter((name) =>
+    /^(x-api-key|anthropic-|x-stainless|x-weir)/.test(name),
+  );
+  assert.deepEqual(names, []);
+  await chatAsker.ask(where(), 'claude-sonnet-4-5', { scenario: 'text', stream: false });
+  const messages = provider.requests.at(-1);
+  assert.equal(messages?.path, '/v1/messages');
+  assert.equal(messages.headers['x-api-key'], 'sk-of-the-house');
+  assert.equal(messages.headers['anthropic-version'], '2023-06-01');
+  assert.equal(messages.headers.authorization, undefined);
+});
+
+test('an own credential goes nowhere but where it was meant for', async () => {
+  const before = provider.requests.length;
+  const response = await post('/v1/chat/completions', hello('claude-sonnet-4-5'), {
+    authorization: 'Bearer sk-own',
+  });
+  // The provider of the path was asked, and did not know it.
+  assert.equal(response.status, 401);
+  assert.equal(response.headers.get('x-weir-provider'), 'openai');
+  assert.equal(provider.requests.length, before);
+});
+
+test('what cannot be carried is refused with its code, before anybody is asked', async () => {
+  const before = provider.requests.length;
+  const body = { ...hello('claude-sonnet-4-5'), seed: 7 };
+  const refused = await post('/v1/chat/completions', body);
+  assert.equal(refused.status, 400);
+  assert.equal(refused.headers.get('x-weir-error'), 'not_translatable');
+  const { error } = (await refused.json()) as { error: { code: string; message: string } };
+  assert.equal(error.code, 'not_translatable');
+  assert.match(error.message, /`seed`.*x-weir-leave-out: seed/);
+  assert.equal(provider.requests.length, before);
+
+  const left = await post('/v1/chat/completions', body, {
+    'x-weir-leave-out': 'seed',
+    'x-weir-cache': 'bypass',
+  });
+  assert.equal(left.status, 200);
+  assert.equal(left.headers.get('x-weir-left-out'), 'seed');
+  assert.equal(provider.requests.length, before + 1);
+});
+
+test('an answer is kept in the dialect that asked, for that dialect and that model', async () => {
+  const question = hello('fast', 'Is this kept?');
+  const first = await post('/v1/chat/completions', question);
+  const text = await first.text();
+  assert.equal(first.headers.get('x-weir-cache'), 'miss');
+  assert.equal(first.headers.get('x-weir-provider'), 'gemini');
+  const asked = provider.requests.length;
+  const again = await post('/v1/chat/completions', question);
+  assert.equal(again.headers.get('x-weir-cache'), 'hit');
+  assert.equal(await again.text(), text);
+  const streamed = await post('/v1/chat/completions', { ...question, stream: true });
+  assert.equal(streamed.headers.get('x-weir-cache'), 'hit');
+  assert.match(await streamed.text(), /chat\.completion\.chunk/);
+  assert.equal(provider.requests.length, asked);
+  const other = await post(
+    '/v1/messages',
+    { ...question, max_tokens: 50 },
+    { 'anthropic-version': '2023-06-01' },
+  );
+  assert.equal(other.headers.get('x-weir-cache'), 'miss');
+  assert.match(await other.text(), /"type":"message"/);
+});
+
+test('a model has the name of the config, in lists as well', async () => {
+  await chatAsker.ask(where(), 'fast', { scenario: 'text', stream: true });
+  assert.match(
+    provider.requests.at(-1)?.path ?? '',
+    /^\/v1beta\/models\/gemini-2\.5-flash:streamGenerateContent\?alt=sse$/,
+  );
+  const renamed = await geminiAsker.ask(where(), 'fast', { scenario: 'text', stream: false });
+  assert.equal(renamed.model, 'gemini-2.5-flash');
+  const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey });
+  const listed = (await openai.models.list()).data.map(({ id }) => id);
+  assert.deepEqual(listed, ['gpt-4o', 'gpt-oss-120b', 'gpt-5.1', 'fast']);
+});
+
+test('the ledger has who was asked for, who answered, and what it cost there', async () => {
+  const user = { 'x-weir-user': 'ledger', 'x-weir-cache': 'bypass' };
+  await chatAsker.ask(where(user), 'fast', { scenario: 'text', stream: true });
+  await messagesAsker.ask(where(user), 'gpt-4o', { scenario: 'text', stream: false });
+  await geminiAsker.ask(where(user), 'claude-sonnet-4-5', { scenario: 'text', stream: false });
+  await chatAsker.ask(where(user), 'fast', { scenario: 'error-429', stream: false }).catch(() => {});
+  const find = async () =>
+    (await weir.rows()).filter((row) => row.user === 'ledger' && row.outcome !== 'unsettled');
+  let rows = await find();
+  while (rows.length < 4) rows = await find();
+  const told = rows.map((row) => [
+    row.provider,
+    row.requested_model,
+    row.model,
+    row.outcome,
+    row.input_tokens,
+    row.output_tokens,
+    row.list_usd,
+  ]);
+  told.sort(([a], [b]) => (a < b ? -1 : 1));
+  const { input, output } = counts;
+  assert.deepEqual(
+    told.map((row) => row.slice(0, 6)),
+    [
+      ['anthropic', 'claude-sonnet-4-5', 'claude-sonnet-4-5-20260101', 'completed', input, output],
+      ['gemini', 'fast', null, 'upstream_error', null, null],
+      ['gemini', 'fast', 'gemini-2.5-flash', 'completed', input, output],
+      ['openai', 'gpt-4o', 'gpt-4o-2026-01-01', 'completed', input, output],
+    ].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  );
+  assert.equal(told.filter(([, , model, , , , usd]) => (model === null) === (usd === null)).length, 4);
 });
