@@ -22,6 +22,8 @@ export interface Arrival {
   policy: Policy;
   /** The application's own credential, which passes through; null when weir puts one in or there is none. */
   ownCredential: string | null;
+  /** The key of the house takes the place of the caller's. */
+  putsIn: boolean;
   /** The credential that the provider gets. */
   credential: string | null;
   edit: HeaderEdit;
@@ -30,7 +32,25 @@ export interface Arrival {
 type Api = ProviderConfig['api'];
 export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
 
-export function arrive(head: RequestHead, { providers, identity }: Services): Arrived {
+/** A provider with the key that goes to it in the caller's name; empty: there is none. */
+export function withKey(provider: ProviderConfig, name: string, access: Access): ProviderConfig {
+  return { ...provider, api_key: access.providerKey(name) ?? '' };
+}
+
+/** A call that the provider gets no key of, and cannot go there; null: it can. */
+export function missingKey({
+  putsIn,
+  provider,
+  target,
+}: Pick<Arrival, 'putsIn' | 'provider' | 'target'>): Refusal | null {
+  if (!putsIn || provider.api_key !== '') return null;
+  return {
+    code: 'provider_key_missing',
+    message: `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
+  };
+}
+
+export function arrive(head: RequestHead, { providers, identity, redirects }: Services): Arrived {
   const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
   const provider = target && providers[target.provider];
   if (!target || !provider) {
@@ -50,36 +70,31 @@ export function arrive(head: RequestHead, { providers, identity }: Services): Ar
   const { caller } = who;
   const access = identity.access(caller);
   const own = found.kind === 'none' ? null : found.kind === 'own' ? found.value : found.keepsOwn;
-  const isPutIn = own === null && found.kind !== 'none';
-  const key = isPutIn ? access.providerKey(target.provider) : null;
-  if (isPutIn && key === null) {
-    return refused(
-      api,
-      'provider_key_missing',
-      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
-    );
-  }
-  const putIn = key === null ? null : { ...provider, api_key: key };
-
+  const putsIn = own === null && found.kind !== 'none';
+  const keyed = putsIn ? withKey(provider, target.provider, access) : provider;
   const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
   // Without a body there is nothing to read, but for a later read of an answer.
   const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
-  const outgoing = { ...target, path: withoutKeys(target.path, putIn ? 'all' : 'weir') };
+  const missing = missingKey({ putsIn, provider: keyed, target });
+  // The model may be served by another provider.
+  if (missing && !(dialect && redirects)) return { kind: 'refused', api, refusal: missing };
+  const outgoing = { ...target, path: withoutKeys(target.path, putsIn ? 'all' : 'weir') };
   return {
     kind: 'arrived',
     arrival: {
       target: outgoing,
-      provider,
+      provider: keyed,
       dialect: dialect ?? null,
       caller,
       access,
       policy: identity.policy(caller.organization),
       ownCredential: own,
-      credential: key ?? own,
+      putsIn,
+      credential: putsIn ? keyed.api_key : own,
       edit: upstreamEdit({
         head,
         target: outgoing,
-        putIn,
+        putIn: putsIn ? keyed : null,
         inspected: dialect !== undefined && !dialect.untouchable,
         plain: provider.base_url.startsWith('http:'),
       }),

@@ -30,12 +30,10 @@ export function draftRecord(call: {
     processor,
     ...workloadFields(arrival.caller.workload),
     tags: tagsOf(arrival, head),
-    provider: arrival.target.provider,
-    serverAddress: new URL(arrival.provider.base_url).hostname,
+    ...targetFields(arrival, fingerprint),
     dialect: arrival.dialect?.name ?? null,
     operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
-    path: arrival.target.path.replace(/\?.*$/s, ''),
     stream: false,
     requestedModel: null,
     model: null,
@@ -56,8 +54,6 @@ export function draftRecord(call: {
     parts: [],
     tools: {},
     serviceTier: null,
-    terms: billingTerms(arrival.credential),
-    region: regionOf(arrival.provider.base_url, arrival.target.path),
     listUsd: null,
     costUsd: null,
     costUpperUsd: null,
@@ -72,7 +68,6 @@ export function draftRecord(call: {
     providerRequestId: null,
     providerOrganization: null,
     providerProject: null,
-    credentialFingerprint: fingerprint,
   };
 }
 
@@ -86,6 +81,18 @@ function workloadFields(workload: Workload | null): Pick<UsageRecord, 'workload'
 function tagsOf({ caller, access }: Arrival, { headers }: RequestHead): Record<string, string> {
   const own = access.mayTag ? headers.get('x-weir-tags') : undefined;
   return own === undefined ? caller.tags : { ...caller.tags, ...readTags(own) };
+}
+
+/** Whom the call goes to, and who pays. */
+export function targetFields({ target, provider, credential }: Arrival, fingerprint: string | null) {
+  return {
+    provider: target.provider,
+    serverAddress: new URL(provider.base_url).hostname,
+    path: target.path.replace(/\?.*$/s, ''),
+    terms: billingTerms(credential),
+    region: regionOf(provider.base_url, target.path),
+    credentialFingerprint: fingerprint,
+  } satisfies Partial<UsageRecord>;
 }
 
 /** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */

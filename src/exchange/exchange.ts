@@ -10,7 +10,7 @@ import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
-import { draftRecord, providerIds } from './draft.ts';
+import { draftRecord, providerIds, targetFields } from './draft.ts';
 import { uuidv7 } from './ids.ts';
 import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
 import { logCall } from './log.ts';
@@ -18,15 +18,18 @@ import type {
   BodyEdit,
   ForwardDecision,
   HeadDecision,
+  ReplyChange,
   RequestHead,
   ResponseHead,
   ResponsePlan,
 } from './messages.ts';
+import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import { send, serve, type TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -40,8 +43,10 @@ interface Inspected {
   key: string;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
-  /** Set where weir asked for usage that the caller did not ask for. */
+  /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
   filter: StreamFilter | null;
+  /** Set where the provider speaks another dialect than the caller. */
+  reply: TranslatedReply | null;
 }
 
 /**
@@ -63,6 +68,8 @@ export class Exchange {
   #forwarded: Arrival | null = null;
   #response: ResponseHead | null = null;
   #observation: Observation | null = null;
+  /** Set where the caller gets something else than the provider says. */
+  #change: ReplyChange | null = null;
   #ended = false;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
@@ -90,12 +97,14 @@ export class Exchange {
       processor: this.#services.limits.process,
     });
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
+    if (isRead) return { kind: 'read' };
     const { method, operation } = this.#record;
     const forbidden =
       providerRefusal(arrival.access, arrival.target.provider) ??
-      (isRead ? null : unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade }));
+      unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
     if (forbidden) return this.#refuse(arrival, forbidden);
-    if (isRead) return { kind: 'read' };
+    this.#change = listing(this.#head, arrival, this.#services.aliases);
+    if (this.#change) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
     return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
@@ -103,35 +112,43 @@ export class Exchange {
 
   /** What is asked? Limits and the cache decide, in one round trip. */
   async body(bytes: Buffer): Promise<ForwardDecision> {
-    const arrival = this.#arrival;
+    const asking = this.#arrival;
     // It was let go at its head.
     if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
-    if (!arrival?.dialect || !this.#record)
+    if (!asking?.dialect || !this.#record)
       throw new Error('a body came for a call whose body was not asked for');
     const { cache, reader, fingerprint } = this.#services;
 
-    const facts = await reader.request(arrival.dialect, bytes, arrival.target.endpoint);
-    if (!facts) {
-      return this.#refuse(arrival, {
+    const read = await reader.request(asking.dialect, bytes, asking.target.endpoint);
+    if (!read) {
+      return this.#refuse(asking, {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
-    const forbidden = modelRefusal(arrival, facts.model);
+    const serving = serve(this.#head, asking, read, this.#services);
+    if (serving.kind === 'refused') return this.#refuse(asking, serving.refusal);
+    const { arrival, facts } = serving.served;
+    const forbidden =
+      modelRefusal(asking, facts.model) ?? providerRefusal(arrival.access, arrival.target.provider);
     if (forbidden) {
       this.#note({ requestedModel: facts.model });
-      return this.#refuse(arrival, forbidden);
+      return this.#refuse(asking, forbidden);
+    }
+    if (arrival !== asking) {
+      const { credential } = arrival;
+      this.#note(targetFields(arrival, credential === null ? null : fingerprint(credential)));
     }
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const asking = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect.askUsage?.(bytes) : null;
     this.#inspected = {
       facts,
       control,
       key,
-      requestBody: bytes.length <= maxHeldBytes ? bytes : null,
-      filter: asking?.filter() ?? null,
+      requestBody: null,
+      filter: null,
+      reply: null,
     };
     this.#note({
       stream: facts.stream,
@@ -149,17 +166,29 @@ export class Exchange {
       admit(call, this.#services),
       control.read ? cache.get(key) : null,
     ]);
-    const kept = found && inForm(found, { facts, arrival });
+    const kept = found && inForm(found, { facts: read, arrival: asking });
     this.#admit(admission);
-    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(arrival, admission);
+    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(asking, admission);
     if (kept) return this.#hit(arrival, kept);
     if (control.only) {
-      return this.#refuse(arrival, {
+      return this.#refuse(asking, {
         code: 'cache_miss',
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    return this.#forward(arrival, asking?.body);
+    const sent = await send(bytes, serving.served, { id: this.id, asking }, this.#services);
+    if (sent.kind === 'refused') return this.#refuse(asking, sent.refusal);
+    const body = sent.body ?? bytes;
+    const withUsage =
+      facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(body) : null;
+    Object.assign(this.#inspected, {
+      requestBody: body.length <= maxHeldBytes ? body : null,
+      filter: sent.reply ?? withUsage?.filter() ?? null,
+      reply: sent.reply,
+    });
+    this.#change = sent.reply;
+    this.#arrival = arrival;
+    return this.#forward(arrival, withUsage?.body ?? sent.body ?? undefined);
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -179,7 +208,11 @@ export class Exchange {
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
       Object.assign(set, modelHeader(this.#inspected.facts.model));
     }
-    return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
+    const edit = { set, remove: filter ? ['content-length'] : [] };
+    const plan = this.#change?.plan(head, this.#observation.observe);
+    if (!plan) return { observe: this.#observation.observe, edit };
+    this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
+    return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
   async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
@@ -187,7 +220,9 @@ export class Exchange {
     if (!observation) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    const visible = this.#inspected?.filter?.push(bytes, ended);
+    const filter = this.#inspected?.filter;
+    const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
+    const visible = whole?.body ?? filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
     await observation.push(bytes, visible ?? bytes).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
@@ -196,10 +231,11 @@ export class Exchange {
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
-    const headers = { set: { 'x-weir-cost-usd': cost ?? '' }, remove: [] };
+    const set: Record<string, string> = { ...whole?.headers?.set };
+    if (observation.observe === 'whole' && cost !== null) set['x-weir-cost-usd'] = cost;
     return {
       ...(body && { body }),
-      ...(observation.observe === 'whole' && cost !== null && { headers }),
+      ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
     };
   }
 
@@ -302,7 +338,7 @@ export class Exchange {
   #keep(record: UsageRecord, observation: Observation): void {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
-    if (!inspected?.control.write || !this.#ended) return;
+    if (!inspected?.control.write || !this.#ended || inspected.reply?.failed) return;
     const answer = answerToKeep(record, observation, this.#response, now());
     if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
   }

@@ -79,9 +79,9 @@ function whole(dialect: Dialect, head: ReplyHead, reader: Reader): Observation {
   let body: Buffer | null = null;
   return {
     observe: 'whole',
-    async push(chunk) {
+    async push(chunk, visible) {
       facts = await reader.reply(dialect, chunk, head);
-      body = chunk.length <= maxKeptBytes ? chunk : null;
+      body = visible.length <= maxKeptBytes ? visible : null;
     },
     facts: () => facts,
     body: () => body,

@@ -1,6 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { DialectName } from '../config/dialects.ts';
 import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
+import type { Asked } from '../dialects/neutral-dialect.ts';
+import type { TranslatedReply } from '../translate/reply.ts';
+import type { Translated, TranslationTask } from '../translate/translate.ts';
 import work, { type Result, type Task } from './reader-worker.ts';
 
 /** Parsing, canonicalising and hashing 128 KB takes about half a millisecond; more goes to a worker. */
@@ -11,6 +15,11 @@ export interface Reader {
   request(dialect: Dialect, body: Uint8Array, endpoint: string): Promise<RequestFacts | null>;
   prompt(dialect: Dialect, body: Uint8Array): Promise<PromptText>;
   reply(dialect: Dialect, body: Uint8Array, head: ReplyHead): Promise<ReplyFacts>;
+  /** The body with another name in its member `model`. */
+  rename(body: Uint8Array, model: string): Promise<Buffer>;
+  translate(task: TranslationTask): Promise<Translated>;
+  /** A whole reply of a dialect, for whoever asked. */
+  translateReply(to: DialectName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
   close(): Promise<void>;
 }
 
@@ -33,6 +42,17 @@ export function createReader(): Reader {
     request: ({ name }, body, endpoint) => run({ kind: 'request', dialect: name, body, endpoint }),
     prompt: ({ name }, body) => run({ kind: 'prompt', dialect: name, body }),
     reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
+    rename: async (body, model) => asBuffer(await run({ kind: 'rename', body, model })),
+    translate: ({ body, ...task }) => run({ kind: 'translate', body, task }),
+    async translateReply(to, asked, body, status) {
+      const reply = await run({ kind: 'translateReply', body, to, asked, status });
+      return { ...reply, body: asBuffer(reply.body) };
+    },
     close: () => pool.destroy(),
   };
+}
+
+/** A buffer that has crossed from a worker is none any more. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -6,7 +6,9 @@ import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Ledger } from '../usage/record.ts';
+import type { aliasesOf } from './model-list.ts';
 import type { Reader } from './reader.ts';
+import type { ModelConfig } from './served.ts';
 
 /** Counts tokens where a provider told none. */
 export interface TokenCounter {
@@ -17,6 +19,12 @@ export interface TokenCounter {
 /** What an exchange is handed. */
 export interface Services {
   providers: Config['providers'];
+  /** What the config says of a model, by the name that is asked for. */
+  models: (name: string | null) => ModelConfig | null;
+  /** The names that lists of models are given besides the provider's. */
+  aliases: ReturnType<typeof aliasesOf>;
+  /** Some models are served by another provider than the path names. */
+  redirects: boolean;
   identity: Identity;
   limits: Limits;
   cache: Cache;

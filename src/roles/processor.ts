@@ -5,7 +5,9 @@ import { formatAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
+import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
+import { createModels } from '../exchange/served.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createIdentity } from '../identity/create.ts';
@@ -75,6 +77,9 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   await limits.start();
   const exchanges = createExchanges({
     providers: config.providers,
+    models: createModels(config.models),
+    aliases: aliasesOf(config.models),
+    redirects: Object.values(config.models).some((model) => model.provider !== undefined),
     identity,
     limits,
     cache: createCache(redis, { now, log }),

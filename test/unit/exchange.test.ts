@@ -45,6 +45,9 @@ function house(options: HouseOptions = {}) {
   let clock = 1_700_000_000_000;
   const services: Services = {
     providers,
+    models: () => null,
+    aliases: [],
+    redirects: false,
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },

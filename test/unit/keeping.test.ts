@@ -33,6 +33,7 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
     policy: { cache: { mode: 'all', ttl: 1000 }, limits: [], budgets: [], providers: ['*'], models: ['*'] },
     access: { providers: [], models: [], mayTag: true, providerKey: () => null },
     ownCredential: null,
+    putsIn: false,
     credential: null,
     edit: { set: {}, remove: [] },
   };
