@@ -30,6 +30,8 @@ export interface Sums {
   cost_usd: string | null;
   tool_usd: string | null;
   saved_usd: string | null;
+  /** What the models asked for would have cost: of calls that were not routed, what they cost; of weir's own, nothing. */
+  baseline_usd: string | null;
   /** Calls with usage whose price is not known. */
   unpriced: number;
 }
@@ -75,6 +77,7 @@ export const sums = `
   trim_scale(sum(cost_usd))::text AS cost_usd,
   trim_scale(sum(tool_usd))::text AS tool_usd,
   trim_scale(sum(saved_usd))::text AS saved_usd,
+  trim_scale(sum(coalesce(baseline_usd, cost_usd)))::text AS baseline_usd,
   count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts) AS unpriced`;
 
 /** Groups times intervals. */

@@ -36,6 +36,17 @@ export interface ExchangeRow {
   duration_ms: number;
   first_chunk_ms: number | null;
   attempts: number;
+  complexity: string | null;
+  complexity_score: number | null;
+  routing_mode: string | null;
+  routing_model: string | null;
+  routing_reason: string | null;
+  routing_usd: string | null;
+  baseline_model: string | null;
+  baseline_usd: string | null;
+  baseline_source: string | null;
+  purpose: string | null;
+  purpose_of: string | null;
 }
 
 const money = (name: string) => `trim_scale(${name})::text AS ${name}`;
@@ -44,7 +55,9 @@ const adjustment = `(SELECT trim_scale(nullif(sum(a.cost_usd), 0))::text FROM us
 const columns = `id, started_at, organization, end_user AS "user", workload, pod, provider, operation,
   requested_model, model, outcome, status, error_code, cache, usage_source, input_tokens, output_tokens,
   cache_read_tokens, cache_write_tokens, reasoning_tokens, ${money('cost_usd')}, ${money('list_usd')},
-  ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, ${adjustment}, duration_ms, first_chunk_ms, attempts`;
+  ${money('cost_upper_usd')}, ${money('tool_usd')}, ${money('reported_usd')}, cost_disputed, ${money('saved_usd')}, ${adjustment}, duration_ms, first_chunk_ms, attempts,
+  complexity, complexity_score, routing_mode, routing_model, routing_reason, ${money('routing_usd')},
+  baseline_model, ${money('baseline_usd')}, baseline_source, purpose, purpose_of`;
 
 /** A page of exchanges, the newest first, and the cursor of the next page; null: there is none. */
 export async function listExchanges(

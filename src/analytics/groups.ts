@@ -14,6 +14,8 @@ const columns = {
   operation: 'operation',
   cache: 'cache',
   outcome: 'outcome',
+  complexity: 'complexity',
+  purpose: 'purpose',
 } as const;
 
 /** Of the clock in the time zone: the hour of the day, and the date. */

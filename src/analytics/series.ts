@@ -35,6 +35,7 @@ const zeros = {
   cost_usd: '0',
   tool_usd: null,
   saved_usd: null,
+  baseline_usd: '0',
   unpriced: 0,
   p50_ms: null,
   p95_ms: null,

@@ -25,6 +25,7 @@ const measures = [
   'cost_usd',
   'tool_usd',
   'saved_usd',
+  'baseline_usd',
   'unpriced',
   'p50_ms',
   'p95_ms',

@@ -17,6 +17,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /analytics/breakdown.csv': 'viewer',
   'GET /analytics/focus.csv': 'viewer',
   'GET /analytics/exchanges': 'viewer',
+  'GET /analytics/routing': 'viewer',
   'GET /analytics/exchanges/:id': 'viewer',
 
   'GET /alerts': 'viewer',
@@ -30,6 +31,8 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /alerts/deliveries/:id/retry': 'admin',
 
   'GET /budgets': 'viewer',
+
+  'POST /route/explain': 'viewer',
 
   'GET /organization': 'viewer',
   'PATCH /organization': 'admin',

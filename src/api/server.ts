@@ -24,6 +24,8 @@ import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organization.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { providerKeyRoutes } from './routes/provider-keys.ts';
+import { type ExplainRoute, routeRoutes } from './routes/route.ts';
+import { routingRoutes } from './routes/routing.ts';
 import { summaryRoutes } from './routes/summary.ts';
 import { userRoutes } from './routes/users.ts';
 import type { ControlServices } from './services.ts';
@@ -40,6 +42,8 @@ export interface ApiOptions {
   keyring: Keyring;
   /** How the budgets of an organization stand. */
   budgets: (organization: string) => Promise<BudgetReport[]>;
+  /** Without it there is no /route/explain. */
+  explain?: ExplainRoute;
 }
 
 /** HTTP for people and programs; described at /openapi.json. */
@@ -83,6 +87,8 @@ export async function createApi(options: ApiOptions) {
   await api.register(bindingRoutes(services));
   await api.register(activityRoutes(services));
   await api.register(budgetRoutes(options.budgets));
+  await api.register(routingRoutes(pool, now));
+  if (options.explain) await api.register(routeRoutes(options.explain));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
   return {

@@ -22,6 +22,7 @@ export type PricedRow = {
     UsageRecord,
     'provider' | 'path' | 'model' | 'cache' | 'terms' | 'tools' | 'parts' | 'requestedModel' | 'serviceTier'
   > &
+  Pick<UsageRecord, 'routingMode' | 'routingModel'> &
   Pick<UsageRecord, 'reportedUsd' | 'credentialFingerprint' | 'usageSource'>;
 
 /** The columns of a PricedRow. */
@@ -29,7 +30,7 @@ export const pricedColumns = `
   ARRAY[usage.trace_id, usage.span_id, usage.started_at::text] AS key,
   extract(epoch FROM usage.started_at)::float8 * 1000 AS started_ms,
   usage.provider, server_address, path, model, cache, terms, tools, parts, requested_model AS "requestedModel",
-  service_tier AS "serviceTier", reported_usd::text AS "reportedUsd", trim_scale(usage.saved_usd)::text AS saved_usd,
+  routing_mode AS "routingMode", routing_model AS "routingModel", service_tier AS "serviceTier", reported_usd::text AS "reportedUsd", trim_scale(usage.saved_usd)::text AS saved_usd,
   credential_fingerprint AS "credentialFingerprint", usage_source AS "usageSource",
   ${tokenColumns.map(([, name]) => `usage.${name}`).join(', ')}`;
 

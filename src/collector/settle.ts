@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import { recordUnseen } from './unseen.ts';
+import { verdict } from './verdict.ts';
 
 /** How long an exchange waits for its witness, from its arrival here. */
 const graceMs = 60_000;
@@ -10,20 +12,6 @@ const lateKeptMs = 60 * 24 * 3_600_000;
 const deleteBatch = 1_000;
 /** Exchanges waiting for the next look; those beyond are left to the sweep. */
 const maxWaiting = 10_000;
-
-// %RESPONSE_FLAGS% and %RESPONSE_CODE_DETAILS%, see Envoy's access log documentation and
-// source/common/stream_info/utility.h. The details name the one reason that ended the stream, so they go
-// before the flags. A connection that Envoy itself closed (downstream_local_…, DT, OM, SI) tells of neither side.
-const clientFlags = ['DC', 'DR', 'DPE'];
-const upstreamFlags = ['UC', 'UF', 'UH', 'UMSDR', 'UO', 'UPE', 'UR', 'URX', 'UT', 'LR', 'DF'];
-const quoted = (flags: string[]) => `ARRAY[${flags.map((flag) => `'${flag}'`).join(', ')}]`;
-const verdict = `CASE
-    WHEN code_details LIKE 'downstream\\_remote%' OR code_details LIKE 'http_.remote\\_reset%' THEN 'disconnected'
-    WHEN code_details LIKE 'upstream\\_%' THEN 'upstream_error'
-    WHEN code_details LIKE 'downstream\\_local%' THEN NULL
-    WHEN string_to_array(response_flags, ',') && ${quoted(upstreamFlags)} THEN 'upstream_error'
-    WHEN string_to_array(response_flags, ',') && ${quoted(clientFlags)} THEN 'disconnected'
-  END`;
 
 // $1: the exchanges to look at; null: all that are unsettled. An exchange that was given up, or whose
 // processor died, is settled too when its witness comes late.
@@ -85,6 +73,7 @@ export function createSettler(options: { pool: Pool; log: Logger; now: () => num
     async sweep(): Promise<void> {
       await pool.query(settleByWitness, [null]);
       await pool.query(giveUp, [now() - graceMs]);
+      await recordUnseen(pool, now());
       await pool.query(forget, [now() - witnessKeptMs]);
       await pool.query(forgetLate, [now() - lateKeptMs]);
     },

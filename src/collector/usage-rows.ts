@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { type UsageRecord, usageNames } from '../usage/record.ts';
-import { bookChange } from './bookings.ts';
+import { bookChange, type Key } from './bookings.ts';
 import { settlingMs } from './closed-periods.ts';
 import { type Column, insertStatement, insertValues, storable, storableJson } from './insert.ts';
 
@@ -40,6 +40,8 @@ export const columns: Column<UsageRecord>[] = [
   ['requested_model', 'text', (r) => text(r.requestedModel)],
   ['model', 'text', (r) => text(r.model)],
   ['max_output_tokens', 'bigint', (r) => r.maxOutputTokens],
+  ['temperature', 'float8', (r) => r.temperature],
+  ['top_p', 'float8', (r) => r.topP],
   ['reasoning_effort', 'text', (r) => text(r.reasoningEffort)],
   ['outcome', 'text', (r) => r.outcome],
   ['status', 'integer', (r) => r.status],
@@ -73,6 +75,17 @@ export const columns: Column<UsageRecord>[] = [
   ['provider_organization', 'text', (r) => text(r.providerOrganization)],
   ['provider_project', 'text', (r) => text(r.providerProject)],
   ['credential_fingerprint', 'text', (r) => text(r.credentialFingerprint)],
+  ['complexity', 'text', (r) => text(r.complexity)],
+  ['complexity_score', 'float8', (r) => r.complexityScore],
+  ['routing_mode', 'text', (r) => r.routingMode],
+  ['routing_model', 'text', (r) => text(r.routingModel)],
+  ['routing_reason', 'text', (r) => text(r.routingReason)],
+  ['routing_usd', 'numeric', (r) => r.routingUsd],
+  ['baseline_model', 'text', (r) => text(r.baselineModel)],
+  ['baseline_usd', 'numeric', (r) => r.baselineUsd],
+  ['baseline_source', 'text', (r) => r.baselineSource],
+  ['purpose', 'text', (r) => text(r.purpose)],
+  ['purpose_of', 'text', (r) => text(r.purposeOf)],
 ];
 
 // A record sent again changes nothing, save one: `interrupted` was concluded from a journal whose owner
@@ -92,14 +105,21 @@ export async function insertUsage(
 ): Promise<void> {
   const write = () => client.query(statement, insertValues(columns, records, receivedAt));
   const old = records.filter(({ startedAt }) => startedAt < receivedAt - settlingMs);
-  if (old.length === 0) await write();
-  else
-    await bookChange(
-      client,
-      old.map(({ traceId, spanId, startedAt }) => [traceId, spanId, instant(startedAt)]),
-      write,
-    );
+  if (old.length === 0) {
+    await write();
+    return;
+  }
+  const keys = old.map(({ traceId, spanId, startedAt }): Key => [traceId, spanId, instant(startedAt)]);
+  await bookChange(client, keys, async () => {
+    await write();
+    await client.query(dropUnseen, [old.map(({ id }) => id)]);
+  });
 }
+
+/** What a witness alone told of a call (unseen.ts) gives way to its record. */
+const dropUnseen = `
+  DELETE FROM usage made WHERE id = ANY ($1::uuid[]) AND error_code = 'unseen'
+     AND EXISTS (SELECT FROM usage told WHERE told.id = made.id AND told.error_code IS DISTINCT FROM 'unseen')`;
 
 /** Identity of a record. */
 export function recordKey(record: UsageRecord): string {

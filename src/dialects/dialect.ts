@@ -1,4 +1,5 @@
 import type { ProviderConfig } from '../config/schema.ts';
+import type { Conversation } from './conversation.ts';
 import type { JsonObject } from './json.ts';
 import type { Reuse } from './reuse.ts';
 import { noText, type SeenText } from './text.ts';
@@ -10,7 +11,10 @@ export interface RequestFacts {
   stream: boolean;
   /** The end user that the body names. */
   user: string | null;
+  /** Of all answers together, where several are asked for. */
   maxOutputTokens: number | null;
+  temperature: number | null;
+  topP: number | null;
   reasoningEffort: string | null;
   /** SHA-256 in hex of what counts of the request: equal for requests that ask the same. */
   hash: string;
@@ -26,6 +30,8 @@ export interface RequestFacts {
   labels: JsonObject;
   /** A stream that would tell its usage if it were asked to, and is not. */
   hidesUsage: boolean;
+  /** What is asked, where it is a chat; nothing of use for other operations. */
+  conversation: Conversation | null;
 }
 
 /** What weir needs to know of a reply, plain or streamed. */

@@ -42,6 +42,9 @@ const forbidden = {
 const codes = {
   invalid_json: { status: 400, ...invalid },
   not_translatable: { status: 400, ...invalid },
+  invalid_routing: { status: 400, ...invalid },
+  unknown_profile: { status: 400, ...invalid },
+  no_model_able: { status: 400, ...invalid },
   invalid_api_key: { status: 401, ...unauthenticated },
   provider_key_missing: { status: 401, ...unauthenticated },
   workload_unknown: { status: 401, ...unauthenticated },

@@ -27,6 +27,11 @@ export function firstCount(...values: unknown[]): number | null {
   return null;
 }
 
+/** A number that is one: neither infinite nor NaN. */
+export function asNumber(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
 /** Parses JSON in UTF-8; undefined when it is none. */
 export function parseJson(bytes: Uint8Array): unknown {
   return readJson(bytes)?.value;

@@ -40,6 +40,26 @@ export function splitBase(baseUrl: string): { path: string; version: string } {
   return { path, version };
 }
 
+/** The version that SDKs of a family write behind a base URL that has none. */
+const versions: Record<ProviderConfig['api'], string> = {
+  openai: '/v1',
+  anthropic: '/v1',
+  gemini: '/v1beta',
+  bedrock: '',
+  cohere: '/v2',
+};
+
+/** Where an endpoint lies at a provider. */
+export function pathAt(
+  { api, base_url }: Pick<ProviderConfig, 'api' | 'base_url'>,
+  endpoint: string,
+): string {
+  const { path, version } = splitBase(base_url);
+  // What one gives OpenAI's SDK has its version in it, wherever that stands.
+  const isWhole = version !== '' || (api === 'openai' && path !== '');
+  return path + (isWhole ? '' : versions[api]) + endpoint;
+}
+
 /** The provider that serves a family: the one that bears its name, else the first that speaks it. */
 export function familyProvider(providers: Providers, api: Api): string | undefined {
   if (providers[api]?.api === api) return api;

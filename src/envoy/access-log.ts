@@ -22,7 +22,7 @@ const attributes: Record<string, string> = {
 
 /**
  * The access log goes to the collector, for what ext_proc cannot see: calls that ended out of the
- * ordinary, upgrades, and calls that no processor marked.
+ * ordinary, upgrades, and calls of which no processor decided.
  */
 export function accessLog(): Json {
   return {
@@ -36,7 +36,7 @@ export function accessLog(): Json {
             metadata_filter: {
               matcher: {
                 filter: names.metadata,
-                path: [{ key: 'exchange_id' }],
+                path: [{ key: 'decided' }],
                 // Never matches: what has the key is left out, what lacks it is taken.
                 value: { present_match: false },
               },

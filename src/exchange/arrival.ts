@@ -15,6 +15,8 @@ import type { Services } from './services.ts';
 export interface Arrival {
   target: Target;
   provider: ProviderConfig;
+  /** The call came to `/v1/smart/completions`: weir chooses its model. */
+  smart: boolean;
   /** null: the call passes untouched. */
   dialect: Dialect | null;
   caller: Caller;
@@ -22,36 +24,22 @@ export interface Arrival {
   policy: Policy;
   /** The application's own credential, which passes through; null when weir puts one in or there is none. */
   ownCredential: string | null;
-  /** The key of the house takes the place of the caller's. */
-  putsIn: boolean;
   /** The credential that the provider gets. */
   credential: string | null;
+  /** The provider's key is put in by weir. */
+  putsKeyIn: boolean;
   edit: HeaderEdit;
 }
 
 type Api = ProviderConfig['api'];
 export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
 
-/** A provider with the key that goes to it in the caller's name; empty: there is none. */
-export function withKey(provider: ProviderConfig, name: string, access: Access): ProviderConfig {
-  return { ...provider, api_key: access.providerKey(name) ?? '' };
-}
-
-/** A call that the provider gets no key of, and cannot go there; null: it can. */
-export function missingKey({
-  putsIn,
-  provider,
-  target,
-}: Pick<Arrival, 'putsIn' | 'provider' | 'target'>): Refusal | null {
-  if (!putsIn || provider.api_key !== '') return null;
-  return {
-    code: 'provider_key_missing',
-    message: `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
-  };
-}
-
-export function arrive(head: RequestHead, { providers, identity, redirects }: Services): Arrived {
-  const target = findTarget(providers, head.path, head.headers.has('anthropic-version'));
+export function arrive(
+  head: RequestHead,
+  { providers, identity }: Pick<Services, 'providers' | 'identity'>,
+): Arrived {
+  const chat = smartPath(head.path);
+  const target = findTarget(providers, chat ?? head.path, head.headers.has('anthropic-version'));
   const provider = target && providers[target.provider];
   if (!target || !provider) {
     const api = familyOf(head.path) ?? 'openai';
@@ -70,35 +58,53 @@ export function arrive(head: RequestHead, { providers, identity, redirects }: Se
   const { caller } = who;
   const access = identity.access(caller);
   const own = found.kind === 'none' ? null : found.kind === 'own' ? found.value : found.keepsOwn;
-  const putsIn = own === null && found.kind !== 'none';
-  const keyed = putsIn ? withKey(provider, target.provider, access) : provider;
+  const isPutIn = own === null && found.kind !== 'none';
+  const key = isPutIn ? access.providerKey(target.provider) : null;
+  const putIn = key === null ? null : { ...provider, api_key: key };
+
   const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
   // Without a body there is nothing to read, but for a later read of an answer.
   const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
-  const missing = missingKey({ putsIn, provider: keyed, target });
-  // The model may be served by another provider.
-  if (missing && !(dialect && redirects)) return { kind: 'refused', api, refusal: missing };
-  const outgoing = { ...target, path: withoutKeys(target.path, putsIn ? 'all' : 'weir') };
+  // Who serves a call whose body is read is known only then.
+  if (isPutIn && key === null && !(dialect && !dialect.later))
+    return { kind: 'refused', api, refusal: keyMissing(target.provider) };
+  const outgoing = { ...target, path: withoutKeys(target.path, putIn ? 'all' : 'weir') };
   return {
     kind: 'arrived',
     arrival: {
       target: outgoing,
-      provider: keyed,
+      smart: chat !== null,
+      provider,
       dialect: dialect ?? null,
       caller,
       access,
       policy: identity.policy(caller.organization),
       ownCredential: own,
-      putsIn,
-      credential: putsIn ? keyed.api_key : own,
+      credential: key ?? own,
+      putsKeyIn: isPutIn,
       edit: upstreamEdit({
         head,
         target: outgoing,
-        putIn: putsIn ? keyed : null,
+        putIn,
         inspected: dialect !== undefined && !dialect.untouchable,
         plain: provider.base_url.startsWith('http:'),
       }),
     },
+  };
+}
+
+/** The path of the chat behind `/v1/smart/completions`; null: it is another path. */
+function smartPath(path: string): string | null {
+  const [, before, query = ''] =
+    /^((?:\/providers\/[^/?]+)?\/v1)\/smart\/completions(\?.*)?$/s.exec(path) ?? [];
+  return before === undefined ? null : `${before}/chat/completions${query}`;
+}
+
+/** weir has no key to put in for a call. */
+export function keyMissing(provider: string): Refusal {
+  return {
+    code: 'provider_key_missing',
+    message: `weir has no key for the provider ${provider}: set providers.${provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
   };
 }
 

@@ -1,5 +1,6 @@
 import { uninspectedOperation } from '../dialects/registry.ts';
 import type { Workload } from '../identity/identity.ts';
+import { purposeOfTag, purposeTag } from '../identity/own-calls.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
 import { traceIds } from './ids.ts';
@@ -30,7 +31,7 @@ export function draftRecord(call: {
     processor,
     ...workloadFields(arrival.caller.workload),
     tags: tagsOf(arrival, head),
-    ...targetFields(arrival, fingerprint),
+    ...targetFields(arrival, () => fingerprint),
     dialect: arrival.dialect?.name ?? null,
     operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
@@ -38,6 +39,8 @@ export function draftRecord(call: {
     requestedModel: null,
     model: null,
     maxOutputTokens: null,
+    temperature: null,
+    topP: null,
     reasoningEffort: null,
     outcome: 'interrupted',
     status: null,
@@ -68,6 +71,30 @@ export function draftRecord(call: {
     providerRequestId: null,
     providerOrganization: null,
     providerProject: null,
+    complexity: null,
+    complexityScore: null,
+    routingMode: null,
+    routingModel: null,
+    routingReason: null,
+    routingUsd: null,
+    baselineModel: null,
+    baselineUsd: null,
+    baselineSource: null,
+    purpose: arrival.caller.tags[purposeTag] ?? null,
+    purposeOf: arrival.caller.tags[purposeOfTag] ?? null,
+  };
+}
+
+/** What depends on where the call goes. */
+export function targetFields(arrival: Arrival, fingerprint: (credential: string) => string | null) {
+  const { target, provider, credential } = arrival;
+  return {
+    provider: target.provider,
+    serverAddress: new URL(provider.base_url).hostname,
+    path: target.path.replace(/\?.*$/s, ''),
+    terms: billingTerms(credential),
+    region: regionOf(provider.base_url, target.path),
+    credentialFingerprint: credential === null ? null : fingerprint(credential),
   };
 }
 
@@ -81,18 +108,6 @@ function workloadFields(workload: Workload | null): Pick<UsageRecord, 'workload'
 function tagsOf({ caller, access }: Arrival, { headers }: RequestHead): Record<string, string> {
   const own = access.mayTag ? headers.get('x-weir-tags') : undefined;
   return own === undefined ? caller.tags : { ...caller.tags, ...readTags(own) };
-}
-
-/** Whom the call goes to, and who pays. */
-export function targetFields({ target, provider, credential }: Arrival, fingerprint: string | null) {
-  return {
-    provider: target.provider,
-    serverAddress: new URL(provider.base_url).hostname,
-    path: target.path.replace(/\?.*$/s, ''),
-    terms: billingTerms(credential),
-    region: regionOf(provider.base_url, target.path),
-    credentialFingerprint: fingerprint,
-  } satisfies Partial<UsageRecord>;
 }
 
 /** Bedrock and Azure have it in the host, Vertex in host and path, OpenAI before its host. */

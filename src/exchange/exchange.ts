@@ -5,14 +5,16 @@ import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
-import { modelRefusal, providerRefusal, unreadModelRefusal } from './allowed.ts';
+import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
+import { comparison, savingOf } from './baseline.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
 import { draftRecord, providerIds, targetFields } from './draft.ts';
 import { uuidv7 } from './ids.ts';
 import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
+import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
 import type {
   BodyEdit,
@@ -27,9 +29,11 @@ import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
+import { type Routed, routeCall } from './routing.ts';
+import { serve } from './serve.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
-import { send, serve, type TranslatedReply } from './translation.ts';
+import { send, type TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -71,6 +75,7 @@ export class Exchange {
   /** Set where the caller gets something else than the provider says. */
   #change: ReplyChange | null = null;
   #ended = false;
+  #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
     this.#services = services;
@@ -100,7 +105,7 @@ export class Exchange {
     if (isRead) return { kind: 'read' };
     const { method, operation } = this.#record;
     const forbidden =
-      providerRefusal(arrival.access, arrival.target.provider) ??
+      (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
       unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
     if (forbidden) return this.#refuse(arrival, forbidden);
     this.#change = listing(this.#head, arrival, this.#services.aliases);
@@ -111,7 +116,7 @@ export class Exchange {
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
-  async body(bytes: Buffer): Promise<ForwardDecision> {
+  async body(received: Buffer): Promise<ForwardDecision> {
     const asking = this.#arrival;
     // It was let go at its head.
     if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
@@ -119,26 +124,22 @@ export class Exchange {
       throw new Error('a body came for a call whose body was not asked for');
     const { cache, reader, fingerprint } = this.#services;
 
-    const read = await reader.request(asking.dialect, bytes, asking.target.endpoint);
+    const read = await reader.request(asking.dialect, received, asking.target.endpoint);
     if (!read) {
       return this.#refuse(asking, {
         code: 'invalid_json',
         message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
       });
     }
-    const serving = serve(this.#head, asking, read, this.#services);
+    const asked = { head: this.#head, arrival: asking, facts: read, bytes: received };
+    const { bytes, body: changed, ...routed } = await routeCall(asked, this.#services);
+    this.#routed = routed;
+    this.#note({ requestedModel: read.model, ...routed.fields });
+    if (routed.refusal) return this.#refuse(asking, routed.refusal);
+    const serving = serve({ ...asked, ...routed }, this.#services);
     if (serving.kind === 'refused') return this.#refuse(asking, serving.refusal);
     const { arrival, facts } = serving.served;
-    const forbidden =
-      modelRefusal(asking, facts.model) ?? providerRefusal(arrival.access, arrival.target.provider);
-    if (forbidden) {
-      this.#note({ requestedModel: facts.model });
-      return this.#refuse(asking, forbidden);
-    }
-    if (arrival !== asking) {
-      const { credential } = arrival;
-      this.#note(targetFields(arrival, credential === null ? null : fingerprint(credential)));
-    }
+    if (arrival !== asking) this.#note(targetFields(arrival, fingerprint));
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
     const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
@@ -152,8 +153,9 @@ export class Exchange {
     };
     this.#note({
       stream: facts.stream,
-      requestedModel: facts.model,
       maxOutputTokens: facts.maxOutputTokens,
+      temperature: facts.temperature,
+      topP: facts.topP,
       reasoningEffort: facts.reasoningEffort,
       cacheKey: key,
       cacheExpiresAt: this.#startedAt + control.ttl,
@@ -176,7 +178,7 @@ export class Exchange {
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    const sent = await send(bytes, serving.served, { id: this.id, asking }, this.#services);
+    const sent = await send(bytes, serving.served, { id: this.id, asking: routed.arrival }, this.#services);
     if (sent.kind === 'refused') return this.#refuse(asking, sent.refusal);
     const body = sent.body ?? bytes;
     const withUsage =
@@ -188,7 +190,7 @@ export class Exchange {
     });
     this.#change = sent.reply;
     this.#arrival = arrival;
-    return this.#forward(arrival, withUsage?.body ?? sent.body ?? undefined);
+    return this.#forward(arrival, withUsage?.body ?? sent.body ?? changed ?? undefined);
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -206,7 +208,7 @@ export class Exchange {
       set['x-weir-cache'] = this.#record.cache;
       if (this.#admission)
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      Object.assign(set, modelHeader(this.#inspected.facts.model));
+      Object.assign(set, modelHeader(this.#inspected.facts.model), this.#routed?.headers);
     }
     const edit = { set, remove: filter ? ['content-length'] : [] };
     const plan = this.#change?.plan(head, this.#observation.observe);
@@ -231,8 +233,12 @@ export class Exchange {
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
+    const saving = this.#record && savingOf(this.#record);
     const set: Record<string, string> = { ...whole?.headers?.set };
-    if (observation.observe === 'whole' && cost !== null) set['x-weir-cost-usd'] = cost;
+    if (observation.observe === 'whole' && cost !== null) {
+      set['x-weir-cost-usd'] = cost;
+      if (saving != null) set['x-weir-saved-usd'] = saving;
+    }
     return {
       ...(body && { body }),
       ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
@@ -245,6 +251,7 @@ export class Exchange {
     if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
+    this.#note(comparison(this.#record, this.#routed, this.#services));
     this.#keep(this.#record, observation);
   }
 
@@ -265,11 +272,13 @@ export class Exchange {
       response: this.#response,
       observation: this.#observation,
       ended: this.#ended,
+      routed: this.#routed,
     };
     this.#closing(
       settle(call, this.#services)
         .then((record) => {
           this.#close(record);
+          learnFrom(record, call, this.#services);
           // What it costs is known only now.
           if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
         })
@@ -331,7 +340,10 @@ export class Exchange {
     this.#note(hitFields(kept));
     this.#closeNow();
     const standing = this.#admission ? standingHeaders(this.#admission.standing, this.#services.now()) : {};
-    const headers = hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing });
+    const headers = {
+      ...hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing }),
+      ...this.#routed?.headers,
+    };
     return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 

@@ -1,5 +1,5 @@
 import type { Price } from '../usage/price.ts';
-import type { UsageRecord } from '../usage/record.ts';
+import { sentModel, type UsageRecord } from '../usage/record.ts';
 import type { Services } from './services.ts';
 
 type Pricer = Services['pricer'];
@@ -24,7 +24,8 @@ type Priced = Pick<
   | 'terms'
   | 'reportedUsd'
   | 'credentialFingerprint'
->;
+> &
+  Partial<Pick<UsageRecord, 'routingMode' | 'routingModel'>>;
 
 type PriceFields = Pick<
   UsageRecord,
@@ -64,7 +65,8 @@ export function upperCost(record: UsageRecord, billed: Billed, pricer: Pricer): 
 }
 
 function priceOf(record: Priced, { provider }: Billed, pricer: Pricer): Price | null {
-  const { model, requestedModel } = record;
+  const { model } = record;
+  const requestedModel = sentModel(record);
   const ask = (name: string | null) =>
     name === null
       ? null

@@ -1,17 +1,24 @@
 import type { DialectName } from '../config/dialects.ts';
 import type { PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
 import type { Asked } from '../dialects/neutral-dialect.ts';
-import { withMember } from '../dialects/openai/with-member.ts';
+import { editMembers, type MemberEdits } from '../dialects/openai/edit-members.ts';
 import { dialectByName } from '../dialects/registry.ts';
 import { replyTranslator, type TranslatedReply } from '../translate/reply.ts';
-import { type Translated, type TranslationTask, translateRequest } from '../translate/translate.ts';
+import {
+  type JudgeTask,
+  judgeRequest,
+  type Translated,
+  type TranslationTask,
+  translateRequest,
+} from '../translate/translate.ts';
 
 /** What can be read of a body; plain data, since it may cross to a worker thread. */
 export type Task = { body: Uint8Array } & (
   | { kind: 'request'; dialect: string; endpoint: string }
   | { kind: 'prompt'; dialect: string }
+  | { kind: 'edit'; edits: MemberEdits }
   | { kind: 'reply'; dialect: string; head: ReplyHead }
-  | { kind: 'rename'; model: string }
+  | { kind: 'judge'; task: Omit<JudgeTask, 'body'> }
   | { kind: 'translate'; task: Omit<TranslationTask, 'body'> }
   | { kind: 'translateReply'; to: DialectName; asked: Asked; status: number }
 );
@@ -20,8 +27,9 @@ export type Task = { body: Uint8Array } & (
 export interface Result {
   request: RequestFacts | null;
   prompt: PromptText;
+  edit: Uint8Array;
   reply: ReplyFacts;
-  rename: Uint8Array;
+  judge: (string | null)[];
   translate: Translated;
   translateReply: TranslatedReply;
 }
@@ -43,10 +51,12 @@ function read(task: Task): Result[Task['kind']] {
       return dialectByName(task.dialect).readRequest(task.body, task.endpoint);
     case 'prompt':
       return dialectByName(task.dialect).readPrompt(task.body);
+    case 'edit':
+      return editMembers(Buffer.from(task.body.buffer, task.body.byteOffset, task.body.length), task.edits);
     case 'reply':
       return dialectByName(task.dialect).readReply(task.body, task.head);
-    case 'rename':
-      return withMember(task.body, 'model', task.model);
+    case 'judge':
+      return judgeRequest({ ...task.task, body: task.body });
     case 'translate':
       return translateRequest({ ...task.task, body: task.body });
     case 'translateReply':

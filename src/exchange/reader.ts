@@ -3,8 +3,9 @@ import { Piscina } from 'piscina';
 import type { DialectName } from '../config/dialects.ts';
 import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
 import type { Asked } from '../dialects/neutral-dialect.ts';
+import type { MemberEdits } from '../dialects/openai/edit-members.ts';
 import type { TranslatedReply } from '../translate/reply.ts';
-import type { Translated, TranslationTask } from '../translate/translate.ts';
+import type { JudgeTask, Translated, TranslationTask } from '../translate/translate.ts';
 import work, { type Result, type Task } from './reader-worker.ts';
 
 /** Parsing, canonicalising and hashing 128 KB takes about half a millisecond; more goes to a worker. */
@@ -14,9 +15,11 @@ const inlineBytes = 128 * 1024;
 export interface Reader {
   request(dialect: Dialect, body: Uint8Array, endpoint: string): Promise<RequestFacts | null>;
   prompt(dialect: Dialect, body: Uint8Array): Promise<PromptText>;
+  /** A JSON body with some of its members changed. */
+  edit(body: Uint8Array, edits: MemberEdits): Promise<Buffer>;
   reply(dialect: Dialect, body: Uint8Array, head: ReplyHead): Promise<ReplyFacts>;
-  /** The body with another name in its member `model`. */
-  rename(body: Uint8Array, model: string): Promise<Buffer>;
+  /** Why a request cannot be carried over to each of these; null: it can. */
+  judge(task: JudgeTask): Promise<(string | null)[]>;
   translate(task: TranslationTask): Promise<Translated>;
   /** A whole reply of a dialect, for whoever asked. */
   translateReply(to: DialectName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
@@ -41,8 +44,9 @@ export function createReader(): Reader {
   return {
     request: ({ name }, body, endpoint) => run({ kind: 'request', dialect: name, body, endpoint }),
     prompt: ({ name }, body) => run({ kind: 'prompt', dialect: name, body }),
+    edit: async (body, edits) => asBuffer(await run({ kind: 'edit', body, edits })),
     reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
-    rename: async (body, model) => asBuffer(await run({ kind: 'rename', body, model })),
+    judge: ({ body, ...task }) => run({ kind: 'judge', body, task }),
     translate: ({ body, ...task }) => run({ kind: 'translate', body, task }),
     async translateReply(to, asked, body, status) {
       const reply = await run({ kind: 'translateReply', body, to, asked, status });

@@ -1,14 +1,15 @@
 import type { Logger } from 'pino';
 import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { Cache } from '../cache/cache.ts';
+import type { FindModel } from '../config/models.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Ledger } from '../usage/record.ts';
 import type { aliasesOf } from './model-list.ts';
+import type { Routing } from './plan.ts';
 import type { Reader } from './reader.ts';
-import type { ModelConfig } from './served.ts';
 
 /** Counts tokens where a provider told none. */
 export interface TokenCounter {
@@ -20,15 +21,15 @@ export interface TokenCounter {
 export interface Services {
   providers: Config['providers'];
   /** What the config says of a model, by the name that is asked for. */
-  models: (name: string | null) => ModelConfig | null;
+  models: FindModel;
   /** The names that lists of models are given besides the provider's. */
   aliases: ReturnType<typeof aliasesOf>;
-  /** Some models are served by another provider than the path names. */
-  redirects: boolean;
   identity: Identity;
   limits: Limits;
   cache: Cache;
   reader: Reader;
+  /** null: every call goes as it came. */
+  routing: Routing | null;
   ledger: Ledger;
   pricer: Pricer;
   counter: TokenCounter;

@@ -3,14 +3,17 @@ import { type SeenText, shortName } from '../dialects/text.ts';
 import {
   noUsage,
   type Outcome,
+  sentModel,
   type TokenUsage,
   type UsageRecord,
   type UsageSource,
 } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
+import { comparison, countedBaseline, isCountable } from './baseline.ts';
 import type { ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { priceFields, upperCost } from './pricing.ts';
+import type { Routed } from './routing.ts';
 import type { Services } from './services.ts';
 
 /** English prose has about four and a half, code and other languages fewer. */
@@ -27,6 +30,7 @@ export interface ForwardedCall {
   observation: Observation | null;
   /** The end of the reply was seen. */
   ended: boolean;
+  routed: Pick<Routed, 'facts' | 'baseline' | 'shadow'> | null;
 }
 
 /** The finished record: outcome, usage, price. */
@@ -47,10 +51,12 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
     record = { ...record, ...counted, ...(told && { usage: { ...told, output }, usageSource: 'estimated' }) };
   }
   const price = priceFields(record, arrival, services.pricer);
+  record = { ...record, ...price };
+  const compared = await settledComparison(record, call, services);
   const openEnded = record.usageSource !== null && record.usageSource !== 'provider' && !ended;
   return {
     ...record,
-    ...price,
+    ...compared,
     ...(openEnded && { costUpperUsd: upperCost(record, arrival, services.pricer) }),
   };
 }
@@ -80,6 +86,27 @@ export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<Usa
   };
 }
 
+/** What the call would have cost: with the other tokenizer's own counts where it is public and all was seen. */
+async function settledComparison(
+  record: UsageRecord,
+  { routed, requestBody, observation, arrival }: ForwardedCall,
+  services: Services,
+): Promise<Partial<UsageRecord>> {
+  const baseline = routed?.baseline ?? null;
+  const text = observation?.facts().text;
+  const seen = text?.texts.reduce((sum, each) => sum + each.length, 0);
+  if (!baseline || !isCountable(record, baseline) || !requestBody || !arrival.dialect || text?.chars !== seen)
+    return comparison(record, routed, services);
+  const prompt = await services.reader.prompt(arrival.dialect, requestBody);
+  const [input, output] = await Promise.all([
+    services.counter.count(baseline.model, prompt.texts),
+    services.counter.count(baseline.model, text?.texts ?? []),
+  ]);
+  if (!input.exact || !output.exact) return comparison(record, routed, services);
+  const counts = { input: input.tokens + prompt.overhead, output: output.tokens };
+  return countedBaseline(record, baseline, counts, services);
+}
+
 /** Counts what the provider did not: the prompt that was sent, the text that came. */
 async function countUsage(
   { record, requestBody, textChars }: ForwardedCall,
@@ -87,7 +114,7 @@ async function countUsage(
   facts: ReplyFacts,
   { reader, counter }: Pick<Services, 'reader' | 'counter'>,
 ): Promise<{ usage: TokenUsage; usageSource: UsageSource }> {
-  const model = facts.model ?? record.requestedModel;
+  const model = facts.model ?? sentModel(record);
   const prompt = requestBody && (await reader.prompt(dialect, requestBody));
   const [input, output] = await Promise.all([
     prompt ? counter.count(model, prompt.texts) : { tokens: guessTokens(textChars), exact: false },

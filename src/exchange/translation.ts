@@ -1,116 +1,12 @@
-import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
+import type { StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
-import { neutralDialects, neutralName } from '../dialects/neutral-registry.ts';
-import { dialectByName } from '../dialects/registry.ts';
+import { neutralName } from '../dialects/neutral-registry.ts';
 import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
-import type { TranslationTarget } from '../translate/translate.ts';
 import type { Arrival } from './arrival.ts';
-import { missingKey } from './arrival.ts';
-import type { BodyEdit, Headers, ReplyChange, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
-import { asksUsage } from './outgoing.ts';
+import type { BodyEdit, ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
 import { asBuffer } from './reader.ts';
-import { redirected, targetAt } from './redirect.ts';
-import { type ModelConfig, spokenTo } from './served.ts';
+import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
-
-/** Who serves a call, by the model that it asks for. */
-export type Serving = { kind: 'served'; served: Served } | { kind: 'refused'; refusal: Refusal };
-
-export interface Served {
-  /** The call as it goes to that provider, in the dialect that is spoken there. */
-  arrival: Arrival;
-  /** With a hash that tells apart who answered, and in which dialect. */
-  facts: RequestFacts;
-  /** The model's name there, where the body names another. */
-  rename: string | null;
-  /** Set where the provider speaks another dialect than the caller. */
-  translation: TranslationTarget | null;
-}
-
-/** Asks the config for the model. A path that names its provider keeps it, and so does a foreign credential. */
-export function serve(
-  head: RequestHead,
-  arrival: Arrival,
-  facts: RequestFacts,
-  { providers, models }: Pick<Services, 'providers' | 'models'>,
-): Serving {
-  const asIs = { arrival, facts, rename: null, translation: null };
-  const model = models(facts.model);
-  const named = model?.provider ?? arrival.target.provider;
-  const moves = named !== arrival.target.provider;
-  const provider = providers[named];
-  const keeps = moves && (/^\/providers\//.test(head.path) || !arrival.putsIn);
-  if (!model || !provider || keeps || facts.model === null) return keyed(arrival, asIs);
-  const served = servedBy(head, arrival, facts, { name: named, provider, model });
-  return served ? keyed(served.arrival, served) : untranslatable(arrival, named);
-}
-
-function keyed(arrival: Arrival, served: Served): Serving {
-  const refusal = missingKey(arrival);
-  return refusal ? { kind: 'refused', refusal } : { kind: 'served', served };
-}
-
-function untranslatable({ dialect }: Arrival, provider: string): Serving {
-  const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, between OpenAI, Anthropic and Gemini.`;
-  return { kind: 'refused', refusal: { code: 'not_translatable', message } };
-}
-
-interface Server {
-  name: string;
-  provider: Arrival['provider'];
-  model: ModelConfig;
-}
-
-/** null: what the provider speaks cannot be translated to. */
-function servedBy(head: RequestHead, arrival: Arrival, facts: RequestFacts, server: Server): Served | null {
-  const { name, provider, model } = server;
-  const asking = arrival.dialect?.name ?? '';
-  const asked = facts.model ?? '';
-  const there = model.model ?? asked;
-  const same = name === arrival.target.provider;
-  const wanted = same && !model.dialect ? asking : spokenTo(provider, model, asking);
-  const from = neutralName(asking);
-  const to = wanted === null ? null : neutralName(wanted);
-  if (wanted === asking || (!from && provider.api === arrival.provider.api)) {
-    if (same && there === asked) return { arrival, facts, rename: null, translation: null };
-    const target = targetAt(name, provider, endpointOf(arrival, asked, there));
-    const moved = redirected(arrival, head, { target, provider, dialect: arrival.dialect });
-    const isInPath = arrival.target.endpoint !== target.endpoint;
-    const rename = there === asked || isInPath ? null : there;
-    return { arrival: moved, facts: { ...facts, hash: `${facts.hash} ${there}` }, rename, translation: null };
-  }
-  if (!from || !to) return null;
-  const target = targetAt(name, provider, neutralDialects[to].endpoint(there, facts.stream));
-  const dialect = dialectByName(to);
-  return {
-    arrival: redirected(arrival, head, { target, provider, dialect }),
-    facts: { ...facts, hash: `${facts.hash} ${asking} ${there}`, hidesUsage: false },
-    rename: null,
-    translation: {
-      dialect: to,
-      model: there,
-      askUsage: asksUsage(provider),
-      maxTokens: model.max_output_tokens ?? null,
-      leaveOut: [...(model.leave_out ?? []), ...leftOutBy(head.headers)],
-    },
-  };
-}
-
-/** `x-weir-leave-out: caching, thinking`. */
-function leftOutBy(headers: Headers): string[] {
-  return (headers.get('x-weir-leave-out') ?? '').split(',').map((each) => each.trim().toLowerCase());
-}
-
-/** The endpoint that was called, with version and query; Google's has the model in it. */
-function endpointOf({ target, provider }: Arrival, asked: string, there: string): string {
-  const query = /\?.*$/s.exec(target.path)?.[0] ?? '';
-  const version = provider.api === 'gemini' ? '/v1beta' : '/v1';
-  const endpoint = target.endpoint.replace(
-    `/models/${encodeURIComponent(asked)}:`,
-    () => `/models/${encodeURIComponent(there)}:`,
-  );
-  return version + endpoint + query;
-}
 
 /** The request as the provider gets it. */
 export type Sent =
@@ -123,7 +19,10 @@ export async function send(
   call: { id: string; asking: Arrival },
   { reader, now }: Pick<Services, 'reader' | 'now'>,
 ): Promise<Sent> {
-  if (rename !== null) return { kind: 'sent', body: await reader.rename(bytes, rename), reply: null };
+  if (rename !== null) {
+    const body = await reader.edit(bytes, { model: JSON.stringify(rename) });
+    return { kind: 'sent', body, reply: null };
+  }
   const from = neutralName(call.asking.dialect?.name ?? '');
   if (!translation || !from) return { kind: 'sent', body: null, reply: null };
   const { endpoint, path } = call.asking.target;

@@ -45,11 +45,19 @@ export function forward(edit: HeaderEdit, body?: Buffer): CommonResponse {
 /** At the request's head: do not send the body, it is of no interest. */
 export const withoutBody = modes(none, none);
 
-/** By this mark Envoy's access log knows the exchange. */
-export function mark(exchangeId: string): NonNullable<ProcessingResponse['dynamic_metadata']> {
-  return {
-    fields: { [names.metadata]: { structValue: { fields: { exchange_id: { stringValue: exchangeId } } } } },
+/**
+ * By this mark Envoy's access log knows the exchange, and whether the processor came to a decision: until then
+ * no line of the journal need be there.
+ */
+export function mark(
+  exchangeId: string,
+  decided: boolean,
+): Required<Pick<ProcessingResponse, 'dynamic_metadata'>> {
+  const fields = {
+    exchange_id: { stringValue: exchangeId },
+    ...(decided && { decided: { stringValue: 'yes' } }),
   };
+  return { dynamic_metadata: { fields: { [names.metadata]: { structValue: { fields } } } } };
 }
 
 export function immediate({ status, headers, body }: Answer): ProcessingResponse {

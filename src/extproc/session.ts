@@ -49,7 +49,7 @@ export function serve(stream: ProcessStream, { start, log, workloads }: Served):
       .catch(async (error: unknown) => {
         log.error({ err: error, exchange: exchange?.id, phase: message.request }, 'exchange failed');
         await exchange?.passAsItCame();
-        reply({ [message.request]: {} });
+        reply({ [message.request]: {}, ...(exchange && mark(exchange.id, true)) });
       });
   });
   // After the half-close of Envoy: what it sent before is still in the queue.
@@ -74,18 +74,19 @@ async function handle(exchange: Exchange, message: ProcessingRequest): Promise<P
   switch (message.request) {
     case 'request_headers': {
       const decision = await exchange.head();
-      const dynamic_metadata = mark(exchange.id);
-      if (decision.kind === 'answer') return { ...immediate(decision.answer), dynamic_metadata };
-      if (decision.kind === 'read') return { request_headers: { response: {} }, dynamic_metadata };
+      const known = mark(exchange.id, decision.kind !== 'read');
+      if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
+      if (decision.kind === 'read') return { request_headers: { response: {} }, ...known };
       const request_headers = { response: forward(decision.edit) };
       // An upgrade is looked at by a filter that reads no bodies: nothing to override there.
       const bodiless = message.request_headers.end_of_stream || exchange.isUpgrade;
-      return { request_headers, dynamic_metadata, ...(!bodiless && { mode_override: withoutBody }) };
+      return { request_headers, ...known, ...(!bodiless && { mode_override: withoutBody }) };
     }
     case 'request_body': {
       const decision = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
-      if (decision.kind === 'answer') return immediate(decision.answer);
-      return { request_body: { response: forward(decision.edit, decision.body) } };
+      const known = mark(exchange.id, true);
+      if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
+      return { request_body: { response: forward(decision.edit, decision.body) }, ...known };
     }
     case 'response_headers':
       return responseHead(exchange.responseHead(readResponseHead(message.response_headers, message)));

@@ -12,10 +12,13 @@ import { declareOrganizations } from '../identity/declare.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { readHashKey } from '../identity/store.ts';
 import { connectRedis } from '../redis/connection.ts';
+import { createPaces } from '../routing/paces.ts';
 import { createPricer } from '../usage/pricer.ts';
 import { createOverrides } from '../usage/prices/overrides.ts';
 import { createBudgetReports } from './budgets.ts';
 import { envoyInputs } from './envoy.ts';
+import { createExplain } from './explain.ts';
+import { createRouting } from './routing.ts';
 import type { Role } from './run.ts';
 
 /** Requests that are being answered have this long at the end. */
@@ -44,9 +47,14 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const deliverer = createDeliverer({ pool, keyring, config: config.alerts });
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const budgets = createBudgetReports(pool, redis, config);
+  const paces = createPaces(redis, Date.now);
+  const routingOptions = { pricer, redis, paces, now: Date.now, replay: () => {} };
+  // With its tokenizer: only who asks needs it.
+  let routing: ReturnType<typeof createRouting> | undefined;
   const api = await createApi({
     pool,
     pricer,
+    explain: createExplain(pool, config, () => (routing ??= createRouting(config, routingOptions))),
     log,
     version,
     now: Date.now,
@@ -70,6 +78,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
       await xds.stop();
       await api.stop();
       await records.stop(stopTimeoutMs);
+      await paces.stop();
       await Promise.all([redis?.close(), pool.end()]);
     },
   };

@@ -3,23 +3,29 @@ import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
+import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
-import { createModels } from '../exchange/served.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createIdentity } from '../identity/create.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
+import { createOwnCalls, withOwnCalls } from '../identity/own-calls.ts';
 import { createWorkloads } from '../identity/workloads.ts';
 import { createSpendingLedger, noSpendingLedger } from '../limits/budgets/ledger.ts';
 import { createLimits } from '../limits/create.ts';
+import { createEgressClient } from '../proof/client.ts';
+import { createReplays } from '../proof/replay.ts';
+import { createComparisonStore } from '../proof/store.ts';
 import { connectRedis } from '../redis/connection.ts';
+import { createPaces } from '../routing/paces.ts';
 import { createCounter } from '../usage/count/counter.ts';
 import { createLedger } from '../usage/ledger.ts';
 import { createPricer } from '../usage/pricer.ts';
 import { createOverrides } from '../usage/prices/overrides.ts';
+import { createRouting } from './routing.ts';
 import type { Role } from './run.ts';
 
 /** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
@@ -51,6 +57,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   });
   await identity.start();
   const fingerprint = createFingerprint(identity.hashKey());
+  const own = createOwnCalls(identity.hashKey(), now);
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const reader = createReader();
   const counter = createCounter();
@@ -75,15 +82,24 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     log,
   });
   await limits.start();
+  const paces = createPaces(redis, now);
+  const replays = createReplays({
+    ...config,
+    client: createEgressClient(`http://${formatAddress(config.listen.egress)}`),
+    own,
+    keep: pool && createComparisonStore(pool),
+    log,
+  });
+  const routing = await createRouting(config, { pricer, redis, paces, now, replay: replays.offer });
   const exchanges = createExchanges({
     providers: config.providers,
     models: createModels(config.models),
     aliases: aliasesOf(config.models),
-    redirects: Object.values(config.models).some((model) => model.provider !== undefined),
-    identity,
+    identity: withOwnCalls(identity, own),
     limits,
     cache: createCache(redis, { now, log }),
     reader,
+    routing,
     ledger,
     pricer,
     counter,
@@ -102,6 +118,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   await server.start();
   return {
     async stop() {
+      await replays.stop();
       await server.stop(streamTimeoutMs);
       await exchanges.settled();
       await limits.stop();
@@ -110,6 +127,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
       await ledger.stop();
       await identity.stop();
+      await paces.stop();
       await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end()]);
     },
   };

@@ -1,5 +1,6 @@
 import type { DialectName } from '../config/dialects.ts';
 import { asObject, readOnce } from '../dialects/json.ts';
+import type { NeutralRequest } from '../dialects/neutral.ts';
 import type { Asked, WriteTarget } from '../dialects/neutral-dialect.ts';
 import { neutralDialects } from '../dialects/neutral-registry.ts';
 import { type Found, judge } from './judge.ts';
@@ -37,22 +38,31 @@ export type Translated =
     }
   | { kind: 'refused'; message: string };
 
+/** Whether a request can be carried over. */
+export interface JudgeTask extends Pick<TranslationTask, 'from' | 'path' | 'body'> {
+  to: Carrier[];
+  /** Members that will not be in it any more. */
+  ignore: readonly string[];
+}
+
+type Carrier = Pick<TranslationTarget, 'dialect' | 'model' | 'leaveOut'>;
+
+/** Why a request cannot be carried over to each target; null: it can. */
+export function judgeRequest({ from, path, body, to, ignore }: JudgeTask): (string | null)[] {
+  const value = { ...asObject(readOnce(body)?.value) };
+  for (const name of ignore) delete value[name];
+  const request = neutralDialects[from].readRequest(value, path.replace(/\?.*$/s, ''));
+  return to.map((target) => {
+    const { refused } = carried(request, target);
+    return refused.length > 0 ? refusal(refused, from, target) : null;
+  });
+}
+
 /** The request in the target's dialect; refused with all that it would have to drop. */
 export function translateRequest({ from, path, body, to, id, now }: TranslationTask): Translated {
   const value = asObject(readOnce(body)?.value) ?? {};
   const [reads, writes] = [neutralDialects[from], neutralDialects[to.dialect]];
-  let request = reads.readRequest(value, path.replace(/\?.*$/s, ''));
-  const left: string[] = [];
-  const refused: Found[] = [];
-  for (const found of judge(request, to)) {
-    const { row } = found;
-    if (row?.hint && (to.leaveOut.includes(row.id) || to.leaveOut.includes('all'))) {
-      request = row.without?.(request) ?? request;
-      if (!left.includes(row.id)) left.push(row.id);
-    } else {
-      refused.push(found);
-    }
-  }
+  const { request, left, refused } = carried(reads.readRequest(value, path.replace(/\?.*$/s, '')), to);
   if (refused.length > 0) return { kind: 'refused', message: refusal(refused, from, to) };
   const stream = request.stream === true;
   return {
@@ -64,10 +74,30 @@ export function translateRequest({ from, path, body, to, id, now }: TranslationT
   };
 }
 
+/** The request without what may be left out, and what it says that the target cannot. */
+function carried(
+  asked: NeutralRequest,
+  to: Carrier,
+): { request: NeutralRequest; left: string[]; refused: Found[] } {
+  let request = asked;
+  const left: string[] = [];
+  const refused: Found[] = [];
+  for (const found of judge(request, to)) {
+    const { row } = found;
+    if (row?.hint && (to.leaveOut.includes(row.id) || to.leaveOut.includes('all'))) {
+      request = row.without?.(request) ?? request;
+      if (!left.includes(row.id)) left.push(row.id);
+    } else {
+      refused.push(found);
+    }
+  }
+  return { request, left, refused };
+}
+
 /** At most so many members are named. */
 const maxNamed = 5;
 
-function refusal(found: Found[], from: DialectName, { dialect, model }: TranslationTarget): string {
+function refusal(found: Found[], from: DialectName, { dialect, model }: Carrier): string {
   const named = found.slice(0, maxNamed).map(({ member, row }) => {
     const why = row?.why ?? 'weir does not know it, and would have to drop it';
     const way = row?.hint

@@ -53,6 +53,8 @@ export interface UsageRecord {
   requestedModel: string | null;
   model: string | null;
   maxOutputTokens: number | null;
+  temperature: number | null;
+  topP: number | null;
   reasoningEffort: string | null;
 
   outcome: Outcome;
@@ -111,6 +113,35 @@ export interface UsageRecord {
   providerProject: string | null;
   /** Keyed hash of the credential that the provider saw. */
   credentialFingerprint: string | null;
+
+  /** How hard the call is: `simple`, `medium` or `complex`; null: no chat. */
+  complexity: string | null;
+  /** By the trained scorer, where it was asked. */
+  complexityScore: number | null;
+  /** null: no chat. `shadow`: it was chosen, and nothing changed. */
+  routingMode: 'off' | 'shadow' | 'on' | null;
+  /** The model that weir chose in place of the one asked for; null: the call kept its own. */
+  routingModel: string | null;
+  routingReason: string | null;
+  /** In shadow: what the chosen model would have cost, estimated. */
+  routingUsd: string | null;
+  /** What the call is compared with: the model asked for, or the one that `auto` stands for. */
+  baselineModel: string | null;
+  /** What that would have cost. 0 for calls of weir's own. */
+  baselineUsd: string | null;
+  /** `provider`: by the provider's counts, of one tokenizer for both; `counted`; `estimated`. */
+  baselineSource: UsageSource | null;
+  /** Calls that weir makes itself, `replay` or `judge`, and the exchange they are about. */
+  purpose: string | null;
+  purposeOf: string | null;
+}
+
+/** The model that the provider was asked for. */
+export function sentModel(
+  record: Pick<UsageRecord, 'requestedModel'> & Partial<Pick<UsageRecord, 'routingMode' | 'routingModel'>>,
+): string | null {
+  const { routingMode, routingModel = null, requestedModel } = record;
+  return routingMode === 'on' && routingModel !== null ? routingModel : requestedModel;
 }
 
 /**

@@ -34,6 +34,8 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   requestedModel: ['gen_ai.request.model', 'text'],
   model: ['gen_ai.response.model', 'text'],
   maxOutputTokens: ['gen_ai.request.max_tokens', 'number'],
+  temperature: ['gen_ai.request.temperature', 'number'],
+  topP: ['gen_ai.request.top_p', 'number'],
   reasoningEffort: ['weir.reasoning_effort', 'text'],
   outcome: ['weir.outcome', 'text'],
   status: ['http.response.status_code', 'number'],
@@ -62,6 +64,17 @@ const fields: Record<Field, [attribute: string, kind: Kind]> = {
   providerOrganization: ['weir.provider.organization', 'text'],
   providerProject: ['weir.provider.project', 'text'],
   credentialFingerprint: ['weir.credential_fingerprint', 'text'],
+  complexity: ['weir.complexity', 'text'],
+  complexityScore: ['weir.complexity_score', 'number'],
+  routingMode: ['weir.routing.mode', 'text'],
+  routingModel: ['weir.routing.model', 'text'],
+  routingReason: ['weir.routing.reason', 'text'],
+  routingUsd: ['weir.routing.usd', 'text'],
+  baselineModel: ['weir.baseline.model', 'text'],
+  baselineUsd: ['weir.baseline.usd', 'text'],
+  baselineSource: ['weir.baseline.source', 'text'],
+  purpose: ['weir.purpose', 'text'],
+  purposeOf: ['weir.purpose_of', 'text'],
 };
 
 const tokens: Record<keyof TokenUsage, string> = {
@@ -129,6 +142,10 @@ export function toAttributes(record: UsageRecord): Attributes {
     const [cluster, namespace] = record.workload.split('/');
     Object.assign(attributes, { 'k8s.cluster.name': cluster, 'k8s.namespace.name': namespace });
   }
+  // For others who read these spans; weir itself has them under its own names.
+  if (record.finishReason !== null) attributes['gen_ai.response.finish_reasons'] = [record.finishReason];
+  if (record.firstChunkMs !== null)
+    attributes['gen_ai.response.time_to_first_chunk'] = record.firstChunkMs / 1_000;
   if (record.prefixHashes.length > 0) attributes[prefixesName] = record.prefixHashes.join(' ');
   if (record.parts.length > 0) attributes[partsName] = JSON.stringify(record.parts);
   return attributes;

@@ -44,7 +44,7 @@ before(async () => {
     stream: true,
     stream_options: { include_usage: true },
   }));
-  for await (const chunk of await as('unasked').chat.completions.create({ ...question('s'), stream: true }))
+  for await (const chunk of await as('unasked').chat.completions.create({ ...question('a'), stream: true }))
     assert(!('usage' in chunk) && chunk.choices.length > 0, 'the caller did not ask for it');
   const silent = as('uncounted', {}, '/providers/silent/v1');
   for await (const _ of await silent.chat.completions.create({ ...question('u'), stream: true }));

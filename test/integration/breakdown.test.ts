@@ -206,10 +206,10 @@ test('CSV and FOCUS are what spreadsheets and FinOps tools read', async (t) => {
   const [head, line] = csv.text.split('\r\n');
   assert.equal(
     head,
-    'user,model,calls,hits,coalesced,errors,input_tokens,output_tokens,cache_read_tokens,cost_usd,tool_usd,saved_usd,unpriced,p50_ms,p95_ms',
+    'user,model,calls,hits,coalesced,errors,input_tokens,output_tokens,cache_read_tokens,cost_usd,tool_usd,saved_usd,baseline_usd,unpriced,p50_ms,p95_ms',
   );
   // A spreadsheet must not take it for a formula.
-  assert.equal(line, `"'=1+1, ""x""",gpt-4o-2024-08-06,1,0,0,0,1000,200,0,0.5,,,0,,`);
+  assert.equal(line, `"'=1+1, ""x""",gpt-4o-2024-08-06,1,0,0,0,1000,200,0,0.5,,,0.5,0,,`);
   const focus = (await ask('/analytics/focus.csv')).text.split('\r\n');
   const columns = focus[0]?.split(',') ?? [];
   const values = focus[1]?.split(',') ?? [];

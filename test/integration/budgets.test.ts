@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +10,11 @@ import { policySchema } from '../../src/config/policy/policy.ts';
 import type { Pool } from '../../src/db/pool.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
+import { createAsker } from '../../src/limits/asker.ts';
 import { usdAmount } from '../../src/limits/budgets/amounts.ts';
 import { budgetOf, currentWindow } from '../../src/limits/budgets/budget.ts';
 import { createSpendingLedger } from '../../src/limits/budgets/ledger.ts';
+import { createRedisTruth } from '../../src/limits/budgets/redis.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { createBudgetReports } from '../../src/roles/budgets.ts';
 import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
@@ -56,6 +59,7 @@ test('the ledger is summed up as calls are counted: by subject, bucket and proce
     pool,
     { costUsd: '0.1', toolUsd: '0.01', usage, processor: 'p1', tags: { team: 'a' } },
     { costUsd: '0.0000000000001', usage, processor: 'p2', tags: { team: 'a' } },
+    { costUsd: '0.2', usage, processor: 'p3', tags: { team: 'a' }, startedAt: Date.now() - 3_600_000 },
     { costUsd: '0', usage, cache: 'hit', processor: 'p1', tags: { team: 'a' } },
     { costUsd: null, usage, processor: null, tags: {}, requestedModel: 'my_model', user: null },
     { costUsd: '5', usage, organization: 'b' },
@@ -69,19 +73,21 @@ test('the ledger is summed up as calls are counted: by subject, bucket and proce
     return rows.map(({ subject, process, amount }) => `${subject} ${process || '-'} ${amount}`).sort();
   };
   assert.deepEqual(await sums({ per: 'tag:team', usd: 1, rolling: '24h' }), [
-    'a - 1',
+    'a - 200000000000',
     'a p1 110000000000',
+    'a p2 1',
     'null - 0',
   ]);
-  assert.deepEqual(await sums({ per: 'user', tokens: 1, period: 'month' }), [
+  assert.deepEqual(await sums({ per: 'user', tokens: 1, rolling: '48h' }), [
     'ada - 15',
     'ada p1 15',
+    'ada p2 15',
     'null - 15',
   ]);
   const about = { models: ['my_mod??'], users: ['*'], workloads: ['prod/*'] };
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: { models: about.models } }), ['a - 15']);
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: about }), []);
-  assert.deepEqual(await sums({ tokens: 1, period: 'month', match: { models: ['my%'] } }), []);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: { models: about.models } }), ['a - 15']);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: about }), []);
+  assert.deepEqual(await sums({ tokens: 1, rolling: '48h', match: { models: ['my%'] } }), []);
 });
 
 test('processes spend one budget; emptied, Redis has it back from the ledger and from them', async (t) => {
@@ -117,6 +123,47 @@ test('processes spend one budget; emptied, Redis has it back from the ledger and
     const [report] = await reports('a');
     return (report?.spent === usd('9.9') && report.counted === usd('9.9')) || undefined;
   });
+});
+
+test('a process that speaks up late makes the ledger be looked at again: it was counted as gone', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const redis = connectRedis(server.url, log);
+  t.after(() => redis.close());
+  if (redis.client.status !== 'ready') await once(redis.client, 'ready');
+  const truth = createRedisTruth(createAsker(redis));
+  const place = { key: 'weir:{a}:place', budgetKey: 'weir:{a}:budget', keptMs: 60_000 };
+  let sequence = 0;
+  const sync = (process: string, spent: [number, bigint][]) =>
+    truth.sync({
+      ...place,
+      process,
+      sequence: ++sequence,
+      acknowledged: 0,
+      epoch: '',
+      held: 0n,
+      need: 0n,
+      more: false,
+      limit: 1_000n,
+      mostLent: 10n,
+      sharers: 2,
+      firstBucket: 0,
+      spent: new Map(spent),
+    });
+  const first = await eventually(async () => {
+    const reply = await sync('early', []);
+    return reply.kind === 'ok' && reply.build ? reply : undefined;
+  });
+  const { epoch } = first;
+  const spent = async () => (await truth.read([place.key], 0))[0]?.spent;
+  await truth.restore({ ...place, epoch }, ['early'], [{ bucket: 0, process: '', amount: 300n }]);
+  await truth.built(place.budgetKey, epoch, 3_600_000);
+  assert.equal((await truth.watch(place.budgetKey)).build, false);
+  await sync('late', [[0, 300n]]);
+  assert.equal(await spent(), 600n);
+  await eventually(async () => (await truth.watch(place.budgetKey)).build || undefined);
+  await truth.restore({ ...place, epoch }, ['early', 'late'], [{ bucket: 0, process: 'late', amount: 290n }]);
+  assert.equal(await spent(), 300n);
 });
 
 test('/budgets tells how they stand, and weir budgets verify whether they agree with the ledger', async (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CachedAnswer } from '../../src/cache/cache.ts';
+import { policySchema } from '../../src/config/policy/policy.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { Dialect, RequestFacts } from '../../src/dialects/dialect.ts';
 import { findDialect } from '../../src/dialects/registry.ts';
@@ -30,10 +31,11 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
     provider,
     dialect,
     caller: { organization: 'acme', apiKey: null, workload: null, tags: {} },
-    policy: { cache: { mode: 'all', ttl: 1000 }, limits: [], budgets: [], providers: ['*'], models: ['*'] },
+    smart: false,
+    putsKeyIn: false,
+    policy: policySchema.parse({}),
     access: { providers: [], models: [], mayTag: true, providerKey: () => null },
     ownCredential: null,
-    putsIn: false,
     credential: null,
     edit: { set: {}, remove: [] },
   };

@@ -12,7 +12,7 @@ const layers = [
   ['roles'],
   ['extproc', 'collector', 'api', 'kubernetes'],
   ['exchange', 'analytics', 'alerts'],
-  ['local'],
+  ['local', 'proof'],
   ['identity', 'limits', 'cache', 'routing', 'usage', 'translate'],
   ['dialects', 'envoy'],
   ['config', 'db', 'redis', 'telemetry'],

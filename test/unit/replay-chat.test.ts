@@ -134,6 +134,14 @@ test('what providers add to a chat stream is put together by its rule', () => {
   );
 });
 
+test('of counts that grow from chunk to chunk the last are of the whole', () => {
+  const growing = [1, 2].map((count) =>
+    chunk({ content: 'Hi' }, { usage: { ...usage, completion_tokens: count } }),
+  );
+  const last = { ...end, usage: { ...usage, completion_tokens: 3 } };
+  assert.deepEqual(whole('openai-chat', events(...growing, last, '[DONE]'))?.usage, last.usage);
+});
+
 test('Groq’s usage and Azure’s first chunk have their place in the whole', () => {
   const groq = whole(
     'openai-chat',

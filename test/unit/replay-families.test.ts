@@ -75,11 +75,12 @@ test('an answer of Gemini does, in both frames of its stream', () => {
     fc.record({ text: said, thought: fc.constant(true) }),
     fc.record({ text: said }),
   );
-  const isText = (each: object | undefined) => each !== undefined && 'text' in each;
+  const kind = (each: object | undefined) =>
+    each && 'text' in each && ('thought' in each ? 'thought' : 'text');
   const parts = fc
     .array(part, { minLength: 1, maxLength: 6 })
-    // Two texts side by side are one.
-    .map((list) => list.filter((each, at) => !isText(each) || !isText(list[at - 1])));
+    // Two texts side by side are one, and so are two thoughts.
+    .map((list) => list.filter((each, at) => !kind(each) || kind(each) !== kind(list[at - 1])));
   const answer = all(
     fc.record({
       candidates: fc.array(fc.record({ parts }), { minLength: 1, maxLength: 2 }),

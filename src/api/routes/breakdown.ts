@@ -47,6 +47,9 @@ const sums = {
   cost_usd: money,
   tool_usd: money,
   saved_usd: money,
+  baseline_usd: money.describe(
+    'What the models asked for would have cost; of calls that were not routed, what they cost.',
+  ),
   unpriced: count.describe('Calls with usage whose price is not known.'),
 };
 const reply = z.object({

@@ -38,6 +38,23 @@ const exchange = z.object({
   duration_ms: z.number(),
   first_chunk_ms: z.number().nullable(),
   attempts: count,
+  complexity: z.string().nullable(),
+  complexity_score: z.number().nullable().describe('By the trained scorer, where it was asked.'),
+  routing_mode: z.string().nullable(),
+  routing_model: z
+    .string()
+    .nullable()
+    .describe('Chosen in place of the model asked for; null: it kept its own.'),
+  routing_reason: z.string().nullable(),
+  routing_usd: money.describe('In shadow: what the chosen model would have cost.'),
+  baseline_model: z.string().nullable().describe('The model that the call is compared with.'),
+  baseline_usd: money.describe('What that would have cost.'),
+  baseline_source: z
+    .string()
+    .nullable()
+    .describe('How its tokens are known: provider, counted or estimated.'),
+  purpose: z.string().nullable().describe('Of weir’s own calls: replay or judge.'),
+  purpose_of: z.string().nullable().describe('The exchange that such a call is about.'),
 });
 const exchangesQuery = z.strictObject({
   ...callsQuery,

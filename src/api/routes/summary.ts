@@ -21,6 +21,7 @@ const period = z.object({
   tool_usd: money,
   unpriced: count,
   saved_usd: money,
+  baseline_usd: money,
   saved_by_cache_usd: money,
   saved_by_coalescing_usd: money,
   p50_ms: ms,

@@ -6,6 +6,7 @@ import { checkNames } from './names.ts';
 import { pointerTo } from './pointer.ts';
 import { type Policy, policySchema } from './policy.ts';
 import { resolvePolicy } from './resolve.ts';
+import { checkRouting } from './routing.ts';
 
 /** What a policy can be about: this installation, as one organization sees it. */
 export interface PolicyWorld {
@@ -45,7 +46,7 @@ export type PolicyCheck = (
 ) => void;
 
 /** A member of the policy brings its check and puts it here. */
-const checks: readonly PolicyCheck[] = [checkCache, checkNames];
+const checks: readonly PolicyCheck[] = [checkCache, checkNames, checkRouting];
 
 /** All that is wrong with a policy document, at once. */
 export function checkPolicy(document: unknown, defaults: Policy, world: PolicyWorld): Verdict {

@@ -3,6 +3,7 @@ import { modelsPolicy, providersPolicy } from './allowed.ts';
 import { budgetsPolicy } from './budgets.ts';
 import { cachePolicy } from './cache.ts';
 import { limitsPolicy } from './limits.ts';
+import { routingPolicy } from './routing.ts';
 
 /** What an organization has decided. */
 export const policySchema = z.strictObject({
@@ -11,6 +12,7 @@ export const policySchema = z.strictObject({
   cache: cachePolicy.prefault({}),
   limits: limitsPolicy,
   budgets: budgetsPolicy,
+  routing: routingPolicy.prefault({}),
 });
 
 /** A policy with everything decided: what an organization leaves open is as `defaults` says. */

@@ -1,7 +1,13 @@
 -- What is built on a call later (src/usage/record.ts).
 ALTER TABLE usage
   ADD COLUMN cache_expires_at timestamptz,
-  ADD COLUMN prefix_hashes jsonb NOT NULL DEFAULT '[]';
+  ADD COLUMN prefix_hashes jsonb NOT NULL DEFAULT '[]',
+  ADD COLUMN temperature double precision,
+  ADD COLUMN top_p double precision;
+
+-- Whether a call that a witness alone saw has become a row of usage.
+ALTER TABLE witness ADD COLUMN recorded boolean NOT NULL DEFAULT false;
+CREATE INDEX witness_unrecorded ON witness (received_at) WHERE NOT recorded AND upstream_host IS NOT NULL;
 
 -- A later read settles also what could only be counted, such as a stream that was left.
 DROP INDEX usage_pending;

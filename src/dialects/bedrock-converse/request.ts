@@ -1,5 +1,5 @@
 import type { PromptText, RequestFacts } from '../dialect.ts';
-import { asArray, asObject, firstCount, type JsonObject, jsonText, parseJson } from '../json.ts';
+import { asArray, asNumber, asObject, firstCount, type JsonObject, jsonText, parseJson } from '../json.ts';
 import { readBody, requestFacts } from '../openai/request.ts';
 import { present } from '../text.ts';
 import { reuse } from './reuse.ts';
@@ -27,6 +27,8 @@ export function readRequest(bytes: Uint8Array, endpoint: string): RequestFacts {
     stream: /\/converse-stream$/.test(endpoint),
     user: null,
     maxOutputTokens: firstCount(asObject(request.inferenceConfig)?.maxTokens),
+    temperature: asNumber(asObject(request.inferenceConfig)?.temperature),
+    topP: asNumber(asObject(request.inferenceConfig)?.topP),
   });
 }
 

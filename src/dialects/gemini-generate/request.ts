@@ -1,6 +1,15 @@
 import type { PromptText, RequestFacts } from '../dialect.ts';
-import { asArray, asObject, asString, firstCount, type JsonObject, jsonText, parseJson } from '../json.ts';
-import { readBody, requestFacts } from '../openai/request.ts';
+import {
+  asArray,
+  asNumber,
+  asObject,
+  asString,
+  firstCount,
+  type JsonObject,
+  jsonText,
+  parseJson,
+} from '../json.ts';
+import { inAll, readBody, requestFacts } from '../openai/request.ts';
 import { present } from '../text.ts';
 import { reuse } from './reuse.ts';
 
@@ -20,7 +29,12 @@ export function readRequest(bytes: Uint8Array, endpoint: string): RequestFacts |
     model: modelInPath(endpoint),
     stream: /:streamGenerateContent$/.test(endpoint),
     user: null,
-    maxOutputTokens: firstCount(config?.maxOutputTokens, config?.max_output_tokens),
+    maxOutputTokens: inAll(
+      firstCount(config?.maxOutputTokens, config?.max_output_tokens),
+      config?.candidateCount ?? config?.candidate_count,
+    ),
+    temperature: asNumber(config?.temperature),
+    topP: asNumber(config?.topP ?? config?.top_p),
     reasoningEffort: asString(thinking?.thinkingLevel) ?? asString(thinking?.thinking_level),
   });
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { canonicalForm } from '../canonical.ts';
+import { readConversation } from '../conversation.ts';
 import type { RequestFacts } from '../dialect.ts';
-import { asObject, asString, firstCount, type JsonObject, readOnce } from '../json.ts';
+import { asCount, asNumber, asObject, asString, firstCount, type JsonObject, readOnce } from '../json.ts';
 import { prefixHashes } from '../prefix-hashes.ts';
 import type { Reuse } from '../reuse.ts';
 import { isData, shortName } from '../text.ts';
@@ -24,7 +25,10 @@ export function requestFacts(
   { request, text }: Body,
   reuse: Reuse,
   own: Partial<
-    Omit<RequestFacts, 'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels'>
+    Omit<
+      RequestFacts,
+      'hash' | 'textChars' | 'prefixHashes' | 'repeatable' | 'deterministic' | 'labels' | 'conversation'
+    >
   >,
 ): RequestFacts {
   const facts = {
@@ -32,6 +36,8 @@ export function requestFacts(
     stream: request.stream === true,
     user: asString(request.user),
     maxOutputTokens: null,
+    temperature: asNumber(request.temperature),
+    topP: asNumber(request.top_p),
     reasoningEffort: null,
     hidesUsage: false,
     ...own,
@@ -47,6 +53,7 @@ export function requestFacts(
     repeatable: !reuse.never.some(({ holds }) => holds(request)),
     deterministic: reuse.deterministic(request),
     labels: labelsOf(request, reuse.echoed ?? {}),
+    conversation: readConversation(request),
   };
 }
 
@@ -68,6 +75,12 @@ export function modelOf(request: JsonObject, endpoint: string): string | null {
   return asString(request.model) ?? (deployment === undefined ? null : decodeURIComponent(deployment));
 }
 
+/** What so many answers together may have at most; the largest number that is asked for counts. */
+export function inAll(maxOutputTokens: number | null, ...answers: unknown[]): number | null {
+  const most = Math.max(1, ...answers.map((each) => asCount(each) ?? 1));
+  return maxOutputTokens === null ? null : maxOutputTokens * most;
+}
+
 /** Of a chat or legacy completion. */
 export function readCompletionRequest(
   bytes: Uint8Array,
@@ -79,7 +92,11 @@ export function readCompletionRequest(
   const { request } = body;
   return requestFacts(body, reuse, {
     model: modelOf(request, endpoint),
-    maxOutputTokens: firstCount(request.max_completion_tokens, request.max_tokens),
+    maxOutputTokens: inAll(
+      firstCount(request.max_completion_tokens, request.max_tokens),
+      request.n,
+      request.best_of,
+    ),
     reasoningEffort: asString(request.reasoning_effort) ?? asString(asObject(request.reasoning)?.effort),
     hidesUsage: request.stream === true && asObject(request.stream_options)?.include_usage !== true,
   });

@@ -24,8 +24,12 @@ export function createBuilder(options: {
   async function build(budget: Budget, epoch: string): Promise<void> {
     const startedAt = performance.now();
     const window = currentWindow(budget.config, now());
-    const kept = truth.isAlone ? [processes.id] : await processes.recent();
-    const sums = await ledger.sum(budget, window, kept);
+    const known = truth.isAlone ? [processes.id] : await processes.recent();
+    const sums = await ledger.sum(budget, window, known);
+    // Whom the store has not heard of yet the ledger may know: summed up with those that are gone, it would count twice.
+    const kept = [...new Set([...known, ...sums.map(({ process }) => process)])].filter(
+      (each) => each !== '',
+    );
     for (const [subject, own] of bySubject(sums)) {
       const place = {
         key: placeKey(budget, window, subject),

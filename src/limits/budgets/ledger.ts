@@ -8,8 +8,8 @@ import type { LedgerSum } from './truth.ts';
 /** What limits and budgets ask the ledger. */
 export interface SpendingLedger {
   /**
-   * What calls of a window have used, by subject, bucket and process. Processes that are not `kept` are put
-   * together as ''.
+   * What calls of a window have used, by subject, bucket and process. Processes that are not `kept`, and have
+   * made no call for ten minutes, are put together as ''.
    */
   sum(budget: Budget, window: Window, kept: readonly string[]): Promise<SubjectSum[]>;
   /** The output tokens of the latest answers of an organization, as the provider counted them. */
@@ -60,7 +60,10 @@ async function sumLedger(
     amount: string;
   }>(
     `SELECT ${subject} AS subject, (${bucket})::text AS bucket,
-            CASE WHEN processor = ANY ($3) THEN processor ELSE '' END AS process,
+            CASE WHEN processor = ANY ($3) OR processor IN (
+              SELECT processor FROM usage
+               WHERE organization = $1 AND started_at > now() - interval '10 minutes'
+            ) THEN processor ELSE '' END AS process,
             sum(${usedSql[unit]})::numeric(40)::text AS amount
        FROM usage
       WHERE organization = $1 AND started_at >= to_timestamp($2::numeric / 1000)${about(config, value)}

@@ -48,6 +48,11 @@ if not built and now >= tonumber(open_at) and now >= tonumber(builder_until or '
   redis.call('HSET', KEYS[2], 'builder_until', string.format('%.0f', now + ARGV[16]))
 end
 
+-- It tells only now what it had spent before: it was taken for gone, and what the ledger has of it counts twice.
+if built and #ARGV > 16 and epoch ~= ARGV[4] then
+  redis.call('HSET', KEYS[2], 'build_at', string.format('%.0f', now + ARGV[15]))
+end
+
 local own = {}
 local spent, lent = {}, 0
 local fields = redis.call('HGETALL', KEYS[1])

@@ -43,7 +43,7 @@ export function createCounter() {
 }
 
 /** OpenAI's models are exact; for others the newest of its encodings is as good a guess as any. */
-function encodingOf(model: string): { encoding: CountTask['encoding']; exact: boolean } {
+export function encodingOf(model: string): { encoding: CountTask['encoding']; exact: boolean } {
   const name = model.toLowerCase().replace(/^.*\//, '');
   if (/^(gpt-4(?!o|\.)|gpt-3\.5|text-embedding)/.test(name)) return { encoding: 'cl100k_base', exact: true };
   return { encoding: 'o200k_base', exact: /^(gpt-|chatgpt-|o\d)/.test(name) };
