@@ -42,8 +42,7 @@ export interface ApiOptions {
   keyring: Keyring;
   /** How the budgets of an organization stand. */
   budgets: (organization: string) => Promise<BudgetReport[]>;
-  /** Without it there is no /route/explain. */
-  explain?: ExplainRoute;
+  explain: ExplainRoute;
 }
 
 /** HTTP for people and programs; described at /openapi.json. */
@@ -88,7 +87,7 @@ export async function createApi(options: ApiOptions) {
   await api.register(activityRoutes(services));
   await api.register(budgetRoutes(options.budgets));
   await api.register(routingRoutes(pool, now));
-  if (options.explain) await api.register(routeRoutes(options.explain));
+  await api.register(routeRoutes(options.explain));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
   return {
