@@ -49,7 +49,7 @@ function healthOf({ outcome, status }: UsageRecord, { putsKeyIn }: Arrival): Mea
 
 /** What is left of a call when it has ended. */
 interface Ended {
-  routed: Routed | null;
+  routed: Pick<Routed, 'facts'> | null;
   arrival: Arrival;
   requestBody: Buffer | null;
   observation: Observation | null;
