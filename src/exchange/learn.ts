@@ -70,7 +70,7 @@ function replayOf(
     organization: record.organization,
     apiKey: record.apiKey,
     complexity: record.complexity,
-    routed: record.routingModel ?? '',
+    routed: { provider: record.provider, model: record.routingModel ?? '' },
     baseline,
     dialect: arrival.dialect?.name ?? '',
     body: requestBody,

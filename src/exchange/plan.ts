@@ -6,7 +6,7 @@ import { purposeTag } from '../identity/own-calls.ts';
 import type { RoutedCall } from '../proof/replay.ts';
 import { type Conversations, minCachedTokens } from '../routing/conversations.ts';
 import type { Paces } from '../routing/paces.ts';
-import type { Assessment, Decision, Router, Wishes } from '../routing/router.ts';
+import type { Assessment, Decision, Place, Router, Wishes } from '../routing/router.ts';
 import { modelRefusal, providerRefusal } from './allowed.ts';
 import type { Arrival } from './arrival.ts';
 import { carriage } from './carriage.ts';
@@ -88,12 +88,13 @@ export async function planCall(
   const foreign = routing.router
     .foreign({ policy, profile, dialect })
     .filter(({ provider, model }) => hasKey(provider) && forbidden(provider, model) === null);
+  const asked = askedAt(call, services.models);
   const decision = routing.router.decide({
     policy,
     dialect,
-    provider: arrival.target.provider,
-    model: isOpen ? null : facts.model,
-    comparedWith: isAuto ? null : facts.model,
+    provider: asked.provider,
+    model: isOpen ? null : asked.model,
+    comparedWith: isAuto ? null : asked.model,
     profile,
     stream: facts.stream,
     textChars: facts.textChars,
@@ -113,6 +114,18 @@ export async function planCall(
     decision,
     refusal: isRefused ? { code: decision.code, message: decision.message } : null,
   };
+}
+
+/** Where a call would go by itself: what the config says of its model counts, as far as `serve` lets it. */
+function askedAt({ head, arrival, facts }: Asked, models: Services['models']): Place {
+  const { provider } = arrival.target;
+  const model = models(facts.model);
+  const moves = model?.provider !== undefined && model.provider !== provider;
+  const keeps = moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
+  const name = facts.model ?? '';
+  return keeps
+    ? { provider, model: name }
+    : { provider: model?.provider ?? provider, model: model?.model ?? name };
 }
 
 /** No provider keeps a shorter prompt; its tools belong to it, and are not among its text. Else nobody asks Redis. */

@@ -2,6 +2,7 @@ import { wishNames } from '../dialects/conversation.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
+import { placeTag } from '../identity/own-calls.ts';
 import type { Assessment, Decision, Place } from '../routing/router.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelRefusal } from './allowed.ts';
@@ -39,7 +40,8 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     refusal: null,
   };
   const forbidden = plan?.isOpen ? null : modelRefusal(arrival, facts.model);
-  if (!plan || forbidden) return { ...same, fields: {}, refusal: forbidden };
+  if (!plan || forbidden)
+    return { ...same, fields: {}, place: ownPlace(arrival.caller.tags), refusal: forbidden };
   const { mode, assessment, decision, refusal } = plan;
   const fields: Partial<UsageRecord> = {
     complexity: assessment.complexity,
@@ -71,6 +73,12 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     fields,
     refusal: null,
   };
+}
+
+/** A call of weir's own says itself whom it is for. */
+function ownPlace({ [placeTag]: place }: Record<string, string>): Place | null {
+  const [, provider = '', model = ''] = /^([^/]+)\/(.+)$/s.exec(place ?? '') ?? [];
+  return place === undefined ? null : { provider, model };
 }
 
 /** Another model, unless it stands in the path, and nothing that is for weir alone: a provider refuses what it does not know. */

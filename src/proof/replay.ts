@@ -16,10 +16,11 @@ export interface RoutedCall {
   organization: string;
   apiKey: string | null;
   complexity: string | null;
-  /** The model that took it. */
-  routed: string;
+  /** Who took it. */
+  routed: Place;
   /** The one that it is compared with. */
   baseline: Place;
+  /** In which the provider got it. */
   dialect: string;
   /** As the provider got it. */
   body: Buffer;
@@ -73,14 +74,14 @@ export function createReplays(options: {
     return `/providers/${provider}${pathAt(config, endpoint).slice(splitBase(config.base_url).path.length)}`;
   }
 
-  async function ask(call: RoutedCall, purpose: OwnCall['purpose'], path: string, body: Uint8Array | string) {
-    const { organization, apiKey, exchange } = call;
-    return client.post(
-      path,
-      own.credential({ organization, apiKey, purpose, of: exchange }),
-      body,
-      stopped.signal,
-    );
+  async function ask(
+    { organization, apiKey, exchange }: RoutedCall,
+    { purpose, to }: Pick<OwnCall, 'purpose' | 'to'>,
+    path: string,
+    body: Uint8Array | string,
+  ) {
+    const credential = own.credential({ organization, apiKey, purpose, of: exchange, to });
+    return client.post(path, credential, body, stopped.signal);
   }
 
   async function judge(call: RoutedCall, other: string): Promise<Verdict | null> {
@@ -88,8 +89,9 @@ export function createReplays(options: {
     const { provider, model } = placeOf(call.judgeModel, { providers, models });
     const api = provider === null ? undefined : providers[provider]?.api;
     const dialect = Object.entries(judgeDialects).find(([family]) => family === api)?.[1];
-    const path = provider === null || !dialect ? null : pathOf({ provider, model }, dialect);
-    if (path === null || !dialect) {
+    const to = provider === null ? null : { provider, model };
+    const path = to && dialect ? pathOf(to, dialect) : null;
+    if (!to || !path || !dialect) {
       log.warn(
         { judge: call.judgeModel },
         'the judge is a model of no provider that can be asked: nothing is judged',
@@ -99,7 +101,8 @@ export function createReplays(options: {
     const request = dialectByName(call.dialect).readPrompt(call.body).texts.join('\n');
     if (request.length + call.answer.length + other.length > maxJudgedChars) return null;
     const verdict = async (first: string, second: string) => {
-      const reply = await ask(call, 'judge', path, judgeBody(dialect, { model, request, first, second }));
+      const body = judgeBody(dialect, { model, request, first, second });
+      const reply = await ask(call, { purpose: 'judge', to }, path, body);
       return verdictIn(textOf(dialect, reply) ?? '');
     };
     const straight = await verdict(call.answer, other);
@@ -107,12 +110,13 @@ export function createReplays(options: {
   }
 
   async function compare(call: RoutedCall): Promise<void> {
-    const path = pathOf(call.baseline, call.dialect);
+    // Where the routed call went its dialect is spoken; from there it is translated where it has to be.
+    const path = pathOf({ ...call.routed, model: call.baseline.model }, call.dialect);
     if (path === null || !keep) return;
     const edits = { model: JSON.stringify(call.baseline.model), stream: 'false', stream_options: null };
     const isWhole = call.dialect === 'gemini-generate';
     const body = isWhole ? call.body : editMembers(call.body, edits);
-    const reply = await ask(call, 'replay', path, body);
+    const reply = await ask(call, { purpose: 'replay', to: call.baseline }, path, body);
     const other = textOf(call.dialect, reply);
     if (other === null) return;
     const verdict = await judge(call, other).catch((error: unknown) => {

@@ -96,14 +96,16 @@ export function createRouter(options: {
   now: () => number;
 }): Router {
   const { providers, models, pricer, paces, tokens, scorer, now } = options;
+  const configured = createModels(models);
   const price: Surroundings['price'] = (provider, model, usage) => {
     const base = providers[provider]?.base_url;
     if (base === undefined) return null;
-    const query = { provider, baseUrl: base, model, usage, parts: [], tools: {}, at: now() };
-    const found = pricer({ ...query, serviceTier: null, terms: {}, credential: null });
+    const query = { provider, baseUrl: base, usage, parts: [], tools: {}, at: now() };
+    const ask = (name: string) =>
+      pricer({ ...query, model: name, serviceTier: null, terms: {}, credential: null });
+    const found = ask(model) ?? ask(configured(model)?.model ?? model);
     return found && { usd: Number(amountOf(found.usd)) / 1e18, contextWindow: found.contextWindow };
   };
-  const configured = createModels(models);
   const dialectThere = (provider: string, model: string, dialect: string) => {
     const api = providers[provider]?.api;
     return api ? dialectOf({ provider, api, model: configured(model) }, dialect) : dialect;

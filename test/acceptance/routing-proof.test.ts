@@ -8,6 +8,7 @@ import {
 } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { startWeir, type TestWeir } from '../fixtures/weir.ts';
 
@@ -29,7 +30,7 @@ let weir: TestWeir;
 function answer({ model, messages }: Chat): string {
   if (model !== 'judge') return `I am ${model}.`;
   const [, first = ''] = /<first>([\s\S]*?)<\/first>/.exec(messages.at(-1)?.content ?? '') ?? [];
-  return first.includes('gpt-4') ? 'FIRST' : 'SECOND';
+  return /gpt-4|claude/.test(first) ? 'FIRST' : 'SECOND';
 }
 
 function provider(host: string, seen: string[]): Promise<{ server: Server; url: string }> {
@@ -44,6 +45,15 @@ function provider(host: string, seen: string[]): Promise<{ server: Server; url: 
       const message = { role: 'assistant', content: answer(chat) };
       const choices = [{ index: 0, message, finish_reason: 'stop' }];
       response.setHeader('content-type', 'application/json');
+      if (request.url?.endsWith('/messages')) {
+        const content = [{ type: 'text', text: answer(chat) }];
+        const counts = { input_tokens: 1_000, output_tokens: 100 };
+        const said = { id: 'msg_1', type: 'message', role: 'assistant', model: chat.model, content };
+        response.end(
+          JSON.stringify({ ...said, stop_reason: 'end_turn', stop_sequence: null, usage: counts }),
+        );
+        return;
+      }
       response.end(
         JSON.stringify({
           id: `chatcmpl-${asked.length}`,
@@ -82,6 +92,7 @@ before(async () => {
       processor: { egress: `http://127.0.0.3:${port}` },
       providers: {
         openai: { base_url: `${cheap.url}/v1`, api_key: 'k' },
+        anthropic: { base_url: other.url, api_key: 'a' },
         dear: { api: 'openai', base_url: `${other.url}/openai/v1`, api_key: 'd' },
       },
       models: {
@@ -170,6 +181,38 @@ test('a routed call is replayed and judged in either order, and the saving is ne
   assert.equal(budgets[0].spent, '0.03885');
   const { rows: groups } = await weir.get('/analytics/breakdown?group_by=purpose');
   assert.equal(groups.length, 3);
+});
+
+test('what was translated on its way is replayed in the form of the model asked for', async () => {
+  const before = asked.length;
+  const client = new Anthropic({ baseURL: weir.egress, apiKey: weir.callKey, maxRetries: 0 });
+  const { data, response } = await client.messages
+    .create({
+      model: 'claude-opus-4-1',
+      max_tokens: 200,
+      messages: [{ role: 'user', content: 'Who are you?' }],
+    })
+    .withResponse();
+  const [said] = data.content;
+  assert(said?.type === 'text');
+  assert.equal(said.text, 'I am gpt-3.5-turbo.');
+  const id = response.headers.get('x-weir-id');
+  const rows = (await weir.exchanges(before + 4)).filter((row) => row.id === id || row.purpose_of === id);
+  assert.deepEqual(
+    asked.slice(before).map(({ model }) => model),
+    ['gpt-3.5-turbo', 'claude-opus-4-1', 'judge', 'judge'],
+  );
+  assert.equal(dear.at(-1), '/v1/messages');
+  const replay = rows.find(({ purpose }) => purpose === 'replay');
+  assert.deepEqual([replay.provider, replay.model, replay.status], ['anthropic', 'claude-opus-4-1', 200]);
+  // $15 and $75 a million.
+  assert.equal(replay.cost_usd, '0.0225');
+  let report = await weir.get('/analytics/routing');
+  while (report.quality.judged === 1) {
+    await delay(20);
+    report = await weir.get('/analytics/routing');
+  }
+  assert.deepEqual([report.measured.calls, report.quality.judged], [2, 2]);
 });
 
 test('nobody can make a call of weir’s own', async () => {
