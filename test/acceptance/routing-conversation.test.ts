@@ -103,7 +103,8 @@ test('a conversation stays with the model that has it in its prompt cache, and a
   if (!redis) return;
   const provider = await startProvider(t);
   const weir = await startWeir({
-    config: { ...config(provider.url), redis: { url: redis.url }, processor: { workers: 2 } },
+    // Over Redis the API's process, which explains, knows what the processor learnt.
+    config: { ...config(provider.url), redis: { url: redis.url } },
   });
   t.after(() => weir.stop());
   const client = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });

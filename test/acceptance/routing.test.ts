@@ -325,6 +325,17 @@ test('what the policy or the key does not allow is no candidate; explain and the
   );
   for (let used: string | null = null, at = 0; used !== 'gpt-4-turbo'; at++)
     used = (await smart({ messages: user(`How far is the ${at}th?`) })).headers.get('x-weir-model');
+  // The path alone names a provider that is forbidden: who is asked for by name is refused, auto goes elsewhere.
+  assert.equal((await patch({ models: null, providers: ['other'] })).status, 200);
+  const named = (at: number) =>
+    client()
+      .chat.completions.create(ask('gpt-4o', `Who may, the ${at}th time?`))
+      .catch((error: unknown) => error);
+  let refused: unknown = null;
+  for (let at = 0; !(refused instanceof OpenAI.PermissionDeniedError); at++) refused = await named(at);
+  assert.equal(refused.code, 'provider_not_allowed');
+  const open = await client().chat.completions.create(ask('weir/elsewhere', 'Who may?')).withResponse();
+  assert.equal(open.response.headers.get('x-weir-provider'), 'other');
   assert.equal((await patch({ models: null, providers: null })).status, 200);
 });
 
