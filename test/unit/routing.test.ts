@@ -175,12 +175,22 @@ test('a call that names a model stays with it while its own prompt cache makes i
 });
 
 test('a policy that names no profile there is, or turns its thresholds round, is refused', () => {
-  const world = { providers: ['openai'], hasKey: () => true, models: [], knowsModel: () => true };
+  const world = {
+    providers: ['openai'],
+    hasKey: () => true,
+    models: ['gpt-4o'],
+    knowsModel: (model: string) => model === 'gpt-4o',
+  };
   const refused = (routing: object) =>
     checkPolicy({ routing }, policySchema.parse({}), world).refused.map(({ pointer }) => pointer);
   assert.deepEqual(refused({ profile: 'current' }), []);
   assert.deepEqual(refused({ profile: 'curent' }), ['/routing/profile']);
   assert.deepEqual(refused({ thresholds: { medium: 0.5 } }), ['/routing/thresholds/medium']);
+  const row = { cost: ['gpt-4o', 'openai/of-my-own'], latency: 'gpt-4o', quality: 'gpt-4o' };
+  const tables = (quality: string) => ({ mine: { simple: row, medium: row, complex: { ...row, quality } } });
+  assert.deepEqual(refused({ tables: tables('gpt-4o') }), []);
+  assert.deepEqual(refused({ tables: tables('gtp-4o') }), ['/routing/tables/mine/complex/quality']);
+  assert.deepEqual(refused({ judge_model: 'gtp-4o', replay_percent: 1 }), ['/routing/judge_model']);
 });
 
 test('a score is the sum of what is told of it, whatever is asked', () => {
