@@ -77,8 +77,10 @@ export async function planCall(
     return { ...plan, mode: 'off' };
   const wishes = isOpen ? readWishes(conversation.wishes) : noWishes;
   if ('code' in wishes) return { ...plan, refusal: wishes };
+  const optimizeFor = wishes.optimizeFor ?? policy.optimize_for;
+  // In shadow no conversation has been moved.
   const kept =
-    conversation.turns > 1 && mayBeCached(facts)
+    mode === 'on' && optimizeFor === 'cost' && conversation.turns > 1 && mayBeCached(facts)
       ? await routing.conversations.find(arrival.caller.organization, conversation.opening)
       : null;
   const forbidden = (name: string, model: string) =>
