@@ -95,7 +95,7 @@ export async function planCall(
     policy,
     dialect,
     provider: asked.provider,
-    model: isOpen ? null : asked.model,
+    model: isOpen ? null : facts.model,
     comparedWith: isAuto ? null : asked.model,
     profile,
     stream: facts.stream,

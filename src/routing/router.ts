@@ -34,7 +34,7 @@ export interface RouteRequest {
   provider: string;
   /** The model that it named; null: it leaves the choice to weir. */
   model: string | null;
-  /** The model that a call which leaves the choice to weir names for comparison; null: the profile's. */
+  /** What the call is compared with: the model that it names, by its name at the provider; null: the profile's. */
   comparedWith: string | null;
   /** In place of the policy's. */
   profile: string | null;
@@ -179,7 +179,7 @@ export function createRouter(options: {
       const usualPlace = usual.provider === null ? null : { provider: usual.provider, model: usual.model };
       const compared =
         request.comparedWith === null ? null : { provider: request.provider, model: request.comparedWith };
-      const baseline = asked ?? compared ?? usualPlace;
+      const baseline = compared ?? asked ?? usualPlace;
       const decided = { profile, optimizeFor, choice, reason: choice.reason, baseline };
       if (own) {
         const reason = keepReason(call, own, choice, optimizeFor);

@@ -49,8 +49,10 @@ export interface Fitted {
  */
 export function fit(examples: readonly Example[]): Fitted {
   const means = new Map<string, number>();
+  const sizes = new Map<string, number>();
   for (const set of new Set(examples.map((each) => each.set))) {
     const gains = examples.filter((each) => each.set === set).map(({ gain }) => gain);
+    sizes.set(set, gains.length);
     means.set(set, gains.reduce((sum, gain) => sum + gain, 0) / gains.length);
   }
   const own = examples.map(({ gain, set }) => gain - (means.get(set) ?? 0));
@@ -59,9 +61,12 @@ export function fit(examples: readonly Example[]): Fitted {
     const { sum, size } = subjects.get(subject) ?? { sum: 0, size: 0 };
     subjects.set(subject, { sum: sum + (own[index] ?? 0), size: size + 1 });
   }
-  const targets = examples.map(({ subject }, index) => {
+  const targets = examples.map(({ subject, set }, index) => {
     const { sum, size } = subjects.get(subject) ?? { sum: 0, size: 0 };
-    return (1 - evened) * (own[index] ?? 0) + (evened * sum) / (size + drawn);
+    const label = own[index] ?? 0;
+    // A set of one subject has nothing to even out.
+    const isAlone = size === sizes.get(set);
+    return isAlone ? label : (1 - evened) * label + (evened * sum) / (size + drawn);
   });
   const documents = examples.map((each) => each.buckets);
   return {
