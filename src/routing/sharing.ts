@@ -64,7 +64,7 @@ export function defineSharing(client: Redis | Cluster): void {
 /**
  * Tells the other processes what was seen here since the last time, and learns what all have seen since `since`, a time
  * by the clock of Redis: `at` of the last answer, at first 0. What it learns has times by the clock of this process.
- * Rejects when Redis is away.
+ * Rejects when Redis is away, or late: then what was told may count twice when it is told again.
  */
 export async function exchangeSeen(
   { client, run }: RedisConnection,

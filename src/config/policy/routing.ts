@@ -45,7 +45,7 @@ export const routingPolicy = z.strictObject({
         .number()
         .default(0.118)
         .describe('From this score of the trained scorer on a call is medium.'),
-      complex: z.number().default(0.151).describe('From this score on a call is complex.'),
+      complex: z.number().default(0.147).describe('From this score on a call is complex.'),
     })
     .prefault({}),
   providers: z
