@@ -18,6 +18,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /analytics/focus.csv': 'viewer',
   'GET /analytics/exchanges': 'viewer',
   'GET /analytics/routing': 'viewer',
+  'GET /analytics/recommendations': 'viewer',
   'GET /analytics/exchanges/:id': 'viewer',
 
   'GET /alerts': 'viewer',

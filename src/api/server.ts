@@ -24,6 +24,7 @@ import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organization.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { providerKeyRoutes } from './routes/provider-keys.ts';
+import { recommendationRoutes } from './routes/recommendations.ts';
 import { type ExplainRoute, routeRoutes } from './routes/route.ts';
 import { routingRoutes } from './routes/routing.ts';
 import { summaryRoutes } from './routes/summary.ts';
@@ -88,6 +89,7 @@ export async function createApi(options: ApiOptions) {
   await api.register(activityRoutes(services));
   await api.register(budgetRoutes(options.budgets));
   await api.register(routingRoutes(pool, now));
+  await api.register(recommendationRoutes(services, { config, pricer }));
   if (options.explain) await api.register(routeRoutes(options.explain));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
