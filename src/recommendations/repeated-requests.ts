@@ -87,7 +87,7 @@ export const repeatedRequests: Finder = async (context) => {
 async function sinceDecided({ client, organization, range }: Context): Promise<Context['range']> {
   const { rows } = await client.query<{ at: Date | null }>(decided, [organization]);
   const at = rows[0]?.at ?? range.start;
-  return { ...range, start: at > range.start ? at : range.start };
+  return { ...range, start: new Date(Math.max(at.getTime(), range.start.getTime())) };
 }
 
 const decided = `
