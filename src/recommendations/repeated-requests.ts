@@ -32,7 +32,7 @@ interface Plan {
 export const repeatedRequests: Finder = async (context) => {
   const { cache } = context.policy;
   // `all` where answers are kept today; what shadow counts was paid for.
-  const isOn = cache.mode !== 'off' && cache.mode !== ('shadow' as string);
+  const isOn = cache.mode !== 'off' && cache.mode !== 'shadow';
   const longer = ttls
     .map((label) => ({ label, ttlMs: duration(label) }))
     .filter(({ ttlMs }) => !isOn || ttlMs > cache.ttl);
