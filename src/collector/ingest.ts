@@ -8,8 +8,9 @@ import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.t
 import type { PriceSource } from './priced-rows.ts';
 import { fromGenAiSpan } from './told/genai-span.ts';
 import { writeSpans } from './told/other-spans.ts';
-import { leaveOneEach, writeTold } from './told/told-rows.ts';
-import { type UsageSpan, writeUsage } from './usage-writer.ts';
+import { writeTold } from './told/told-rows.ts';
+import type { UsageSpan } from './usage-span.ts';
+import { writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
 
 /** One Export call as it came in. */
@@ -78,14 +79,7 @@ export function createIngest(options: {
   const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
   const usage = createGroupCommit<UsageSpan>({
     ...bounds,
-    async write(spans) {
-      const refusals = await writeUsage(pool, spans, { receivedAt: now(), source, log });
-      await leaveOneEach(
-        pool,
-        spans.map(({ record }) => record.responseId),
-      );
-      return refusals;
-    },
+    write: (spans) => writeUsage(pool, spans, { receivedAt: now(), source, log }),
   });
   const told = createGroupCommit<UsageSpan>({
     ...bounds,

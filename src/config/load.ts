@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
-import { ConfigError, type Problem } from './errors.ts';
+import { ConfigError, nearest, type Problem } from './errors.ts';
 import { type Path, valueAt } from './introspect.ts';
 import type { DeclaredOrganization } from './organizations.ts';
 import { report } from './report.ts';
@@ -67,7 +67,7 @@ export function loadConfig(options: { file?: string | undefined; env: Environmen
 
 /** What is wrong only together with something else. */
 function crossCheck(
-  { listen, redis, processor }: Config,
+  { listen, redis, processor, providers, models }: Config,
   given: (path: string) => boolean,
   fail: (path: Path, message: string) => void,
 ): void {
@@ -75,6 +75,14 @@ function crossCheck(
     fail(
       ['processor', 'workers'],
       'more than one processor needs redis.url: in memory each would count and keep alone',
+    );
+  }
+  for (const [name, { provider }] of Object.entries(models)) {
+    if (provider === undefined || Object.hasOwn(providers, provider)) continue;
+    const meant = nearest(provider, Object.keys(providers));
+    fail(
+      ['models', name, 'provider'],
+      `no provider has this name; ${meant ? `did you mean ${meant}?` : `known: ${Object.keys(providers).join(', ')}`}`,
     );
   }
   const taken: [string, Address][] = [];

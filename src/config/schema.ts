@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
 import { collectorConfig } from './collector.ts';
+import { dialectNames, hints } from './dialects.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
 import { policySchema } from './policy/policy.ts';
 import { address, day, duration, name, size, url, usd } from './values.ts';
@@ -40,7 +41,31 @@ const endpoint = z.strictObject({
 });
 
 const model = z.strictObject({
-  provider: name.optional().describe('Only with this provider; default: with all.'),
+  provider: name
+    .optional()
+    .describe(
+      'Who serves it, whichever SDK asks for it; its price holds with this provider only. Default: whom the path of the call names.',
+    ),
+  model: z.string().min(1).optional().describe('Its name at the provider; default: the same.'),
+  dialect: z
+    .enum(dialectNames)
+    .optional()
+    .describe(
+      'What is spoken to the provider, where that is not what its family speaks: `openai-chat` with providers that have no Responses, `openai-responses` for models that have no other.',
+    ),
+  max_output_tokens: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'Sent where the provider demands a limit and the call sets none (Anthropic). Default: the most that the model takes.',
+    ),
+  leave_out: z
+    .array(z.enum([...hints, 'all']))
+    .optional()
+    .describe(
+      'Hints that are left out of a request where the provider cannot say them, instead of refusing it (docs/translation.md).',
+    ),
   price: z
     .partialRecord(
       z.enum([
@@ -144,7 +169,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   providers: z.record(name, provider).prefault(builtinProviders),
-  models: z.record(z.string().min(1), model).prefault({}),
+  models: z
+    .record(z.string().min(1), model)
+    .prefault({})
+    .describe('By the names that applications ask for; `claude-*` stands for all that begin so.'),
   price_agreements: z
     .array(agreement)
     .prefault([])

@@ -1,3 +1,4 @@
+import type { ProviderConfig } from '../config/schema.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
@@ -12,7 +13,7 @@ import { denialRefusal } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
 import { type Followed, follow, leftFields, serveStream } from './following.ts';
 import { uuidv7 } from './ids.ts';
-import { inspect } from './inspect.ts';
+import { type Inspection, inspect, writeOut } from './inspect.ts';
 import { givenFields, givenHeaders } from './keeping.ts';
 import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
@@ -22,15 +23,18 @@ import type {
   BodyEdit,
   ForwardDecision,
   HeadDecision,
+  ReplyChange,
   RequestHead,
   ResponseHead,
   ResponsePlan,
 } from './messages.ts';
+import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { priceFields } from './pricing.ts';
 import type { Routed } from './routing.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import type { TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -42,8 +46,10 @@ interface Inspected {
   facts: RequestFacts;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
-  /** Set where weir asked for usage that the caller did not ask for. */
+  /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
   filter: StreamFilter | null;
+  /** Set where the provider speaks another dialect than the caller. */
+  reply: TranslatedReply | null;
 }
 
 /**
@@ -57,8 +63,9 @@ export class Exchange {
   readonly #head: RequestHead;
   readonly #startedAt: number;
   readonly #closing: (work: Promise<void>) => void;
+  /** As the caller asks, and as it goes to who serves it. */
+  #asking: Arrival | null = null;
   #arrival: Arrival | null = null;
-  #routed: Routed | null = null;
   #lookup: Lookup | null = null;
   #inspected: Inspected | null = null;
   #admission: Admission | null = null;
@@ -67,11 +74,14 @@ export class Exchange {
   #forwarded: Arrival | null = null;
   #response: ResponseHead | null = null;
   #observation: Observation | null = null;
+  /** Set where the caller gets something else than the provider says. */
+  #change: ReplyChange | null = null;
   #ended = false;
   /** Aborted when the caller hangs up. */
   #left: AbortController | null = null;
   /** The answer is a stream of weir's own. */
   #isServed = false;
+  #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
     this.#services = services;
@@ -88,6 +98,7 @@ export class Exchange {
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
     const { arrival } = arrived;
+    this.#asking = arrival;
     this.#arrival = arrival;
     this.#record = draftRecord({
       id: this.id,
@@ -98,15 +109,17 @@ export class Exchange {
       processor: this.#services.limits.process,
     });
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
+    if (isRead) return { kind: 'read' };
     const { method, operation } = this.#record;
     const forbidden =
-      providerRefusal(arrival.access, arrival.target.provider) ??
-      (isRead ? null : unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade }));
-    if (forbidden) return this.#refuse(arrival, forbidden);
-    if (isRead) return { kind: 'read' };
+      (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
+      unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
+    if (forbidden) return this.#refuse(forbidden);
+    this.#change = listing(this.#head, arrival, this.#services.aliases);
+    if (this.#change) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
-    return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
+    return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
@@ -117,13 +130,15 @@ export class Exchange {
     if (!arrived || !this.#record) throw new Error('a body came before a head');
     const inspection = await inspect({ head: this.#head, arrival: arrived, body: received }, this.#services);
     this.#note(inspection.fields);
-    if (inspection.kind === 'refused') return this.#refuse(arrived, inspection.refusal);
-    const { routed, lookup, filter, body } = inspection;
-    const { arrival, facts, bytes } = routed;
+    if (inspection.kind === 'refused') return this.#refuse(inspection.refusal);
+    const { routed, served, lookup } = inspection;
+    const { bytes, body: _, ...asked } = routed;
+    const { arrival, facts } = served;
+    this.#asking = asked.arrival;
     this.#arrival = arrival;
-    this.#routed = routed;
+    this.#routed = asked;
     this.#lookup = lookup;
-    this.#inspected = { facts, requestBody: bytes.length <= maxHeldBytes ? bytes : null, filter };
+    this.#inspected = { facts, requestBody: null, filter: null, reply: null };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
@@ -140,13 +155,13 @@ export class Exchange {
     const [admission, found] = await Promise.all([admit(call, this.#services), lookup.find()]);
     this.#admit(admission);
     const isFree = found.kind !== 'forward' && admission.passesHits;
-    if (admission.denial && !isFree) return this.#deny(arrival, admission);
+    if (admission.denial && !isFree) return this.#deny(admission);
     if (found.kind === 'given') return this.#give(found);
-    if (lookup.control.only) return this.#refuse(arrival, notKept);
-    if (found.kind === 'forward') return this.#forward(arrival, body);
+    if (lookup.control.only) return this.#refuse(notKept);
+    if (found.kind === 'forward') return this.#ask(inspection, received);
     this.#left = new AbortController();
     const followed = follow(lookup, found.flight, this.#left.signal);
-    return { kind: 'wait', decided: followed.then((each) => this.#followed(arrival, each, body)) };
+    return { kind: 'wait', decided: followed.then((each) => this.#followed(each, inspection, received)) };
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
@@ -164,7 +179,11 @@ export class Exchange {
       set['x-weir-cache'] = this.#record.cache;
       Object.assign(set, modelHeader(this.#inspected.facts.model));
     }
-    return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
+    const edit = { set, remove: filter ? ['content-length'] : [] };
+    const plan = this.#change?.plan(head, this.#observation.observe);
+    if (!plan) return { observe: this.#observation.observe, edit };
+    this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
+    return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
   async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
@@ -172,9 +191,12 @@ export class Exchange {
     if (!observation) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    const visible = this.#inspected?.filter?.push(bytes, ended);
+    const filter = this.#inspected?.filter;
+    const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
+    const visible = whole?.body ?? filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
-    await observation.push(bytes).catch((error: unknown) => {
+    const given = (this.#inspected?.reply && visible) ?? bytes;
+    await observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
     });
     if (this.#response) this.#lookup?.begin(this.#response);
@@ -183,13 +205,14 @@ export class Exchange {
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
     const saving = this.#record && savingOf(this.#record);
-    const headers = {
-      set: { 'x-weir-cost-usd': cost ?? '', ...(saving != null && { 'x-weir-saved-usd': saving }) },
-      remove: [],
-    };
+    const set: Record<string, string> = { ...whole?.headers?.set };
+    if (observation.observe === 'whole' && cost !== null) {
+      set['x-weir-cost-usd'] = cost;
+      if (saving != null) set['x-weir-saved-usd'] = saving;
+    }
     return {
       ...(body && { body }),
-      ...(observation.observe === 'whole' && cost !== null && { headers }),
+      ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
     };
   }
 
@@ -244,6 +267,17 @@ export class Exchange {
     );
   }
 
+  /** Asks the provider, in its own words. */
+  async #ask(inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    const out = await writeOut(inspection, this.id, this.#services);
+    if (out.kind === 'refused') return this.#refuse(out.refusal);
+    const { body, filter, reply } = out;
+    const { arrival, facts } = inspection.served;
+    this.#inspected = { facts, requestBody: body.length <= maxHeldBytes ? body : null, filter, reply };
+    this.#change = reply;
+    return this.#forward(arrival, body === received ? undefined : body);
+  }
+
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
   async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
     if (this.#record) {
@@ -264,10 +298,15 @@ export class Exchange {
     this.#note({ limitedBy: limitedBy(admission) });
   }
 
-  #deny(arrival: Arrival, { denial, standing }: Admission): ForwardDecision {
+  #deny({ denial, standing }: Admission): ForwardDecision {
     if (!denial) throw new Error('nothing denies this call');
-    const api = arrival.dialect?.errors ?? arrival.provider.api;
-    return this.#refuse(arrival, denialRefusal(denial, standing, api, this.#services.now()));
+    return this.#refuse(denialRefusal(denial, standing, this.#errors(), this.#services.now()));
+  }
+
+  /** In whose form the caller expects errors. */
+  #errors(): ProviderConfig['api'] {
+    if (!this.#asking) throw new Error('nobody has asked yet');
+    return this.#asking.dialect?.errors ?? this.#asking.provider.api;
   }
 
   /** A fault of weir's own lets a call go on as it came: it is written down all the same. */
@@ -277,8 +316,8 @@ export class Exchange {
     await this.#forward(this.#arrival);
   }
 
-  #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
-    const answer = refusalAnswer(arrival.dialect?.errors ?? arrival.provider.api, refusal, this.id);
+  #refuse(refusal: Refusal): ForwardDecision {
+    const answer = refusalAnswer(this.#errors(), refusal, this.id);
     this.#note({
       outcome: 'denied',
       status: answer.status,
@@ -299,10 +338,10 @@ export class Exchange {
   }
 
   /** What came of waiting for an equal call. */
-  async #followed(arrival: Arrival, followed: Followed, body?: Buffer): Promise<ForwardDecision> {
+  async #followed(followed: Followed, inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
     if (followed.kind === 'given') return this.#give(followed);
-    if (followed.kind === 'forward' && this.#admission?.denial) return this.#deny(arrival, this.#admission);
-    if (followed.kind === 'forward') return this.#forward(arrival, body);
+    if (followed.kind === 'forward' && this.#admission?.denial) return this.#deny(this.#admission);
+    if (followed.kind === 'forward') return this.#ask(inspection, received);
     const close = (fields: Partial<UsageRecord>) => {
       this.#note(fields);
       this.#closeNow();
@@ -328,7 +367,8 @@ export class Exchange {
   }
 
   #keep(record: UsageRecord, observation: Observation): void {
-    const kept = this.#ended && this.#lookup?.end(record, observation, this.#response);
+    if (!this.#ended || this.#inspected?.reply?.failed) return;
+    const kept = this.#lookup?.end(record, observation, this.#response);
     if (kept) this.#closing(kept);
   }
 

@@ -36,8 +36,10 @@ export type LookupResult = Giving | { kind: 'follow'; flight: Flight } | { kind:
 
 export interface LookupCall {
   head: RequestHead;
-  arrival: Arrival;
-  facts: RequestFacts;
+  /** As the caller asks: an answer is kept in that form. */
+  asking: { arrival: Arrival; facts: RequestFacts };
+  /** As it goes to who serves it: that is what its key is of. */
+  served: { arrival: Arrival; facts: RequestFacts };
   /** Makes what takes out of a stream what weir asks for and the caller does not; null: nothing is to be taken out. */
   filter: (() => StreamFilter) | null;
 }
@@ -61,8 +63,9 @@ export class Lookup {
     this.#call = call;
     this.#services = services;
     this.#generation = services.cache.generation();
-    this.key = keyOf(call, services.fingerprint);
-    const control = cacheControl(call.head.headers, call.arrival.policy.cache, call.facts);
+    const { head, served } = call;
+    this.key = keyOf({ head, ...served }, services.fingerprint);
+    const control = cacheControl(head.headers, served.arrival.policy.cache, served.facts);
     this.control = this.key === null ? { ...control, read: false, write: false, share: false } : control;
   }
 
@@ -76,7 +79,7 @@ export class Lookup {
     const { read, share, shadow } = this.control;
     if (!read && !share) return { kind: 'forward' };
     const place = this.#place();
-    const question = { ...place, requestedModel: this.#call.facts.model, read, share, instead };
+    const question = { ...place, requestedModel: this.#call.served.facts.model, read, share, instead };
     let found = await this.#services.cache.ask(question);
     if (found.kind === 'answer') {
       if (shadow) this.#services.cache.count(place, 'would_be_hit', found.answer);
@@ -101,13 +104,13 @@ export class Lookup {
     const now = this.#services.now();
     if (answer.shadow || now - answer.storedAt > maxAge || answer.expiresAt - now < Math.max(minFresh, 0))
       return null;
-    const { facts, arrival } = this.#call;
+    const { facts, arrival } = this.#call.asking;
     const { contentType, streamed, pieces } = answer;
     const { dialect, target } = arrival;
     if (dialect?.replay) {
       const wanted = {
         streamed: facts.stream,
-        usage: asksUsage(arrival.provider) ? !facts.hidesUsage : null,
+        usage: this.#tellsAsAsked ? !facts.hidesUsage : null,
         labels: facts.labels,
         path: target.path,
       };
@@ -121,7 +124,7 @@ export class Lookup {
 
   /** Whether a stream that has begun is in the form that this call wants, so that it can be had as it comes. */
   canRead({ path, tellsUsage, labels }: Beginning): boolean {
-    const { facts } = this.#call;
+    const { facts } = this.#call.asking;
     return (
       this.#services.relay !== null &&
       facts.stream &&
@@ -150,7 +153,7 @@ export class Lookup {
   record(): Recording | null {
     const { write, shadow } = this.control;
     if ((!write || shadow) && !this.#flight) return null;
-    this.#recording ??= new Recording(this.#services.held, this.#call.arrival.policy.cache.max_bytes);
+    this.#recording ??= new Recording(this.#services.held, this.#call.served.arrival.policy.cache.max_bytes);
     return this.#recording;
   }
 
@@ -161,8 +164,8 @@ export class Lookup {
       status,
       contentType: headers.get('content-type') ?? '',
       path: this.#path,
-      tellsUsage: !this.#call.facts.hidesUsage || this.#call.filter !== null,
-      labels: labelsOf(this.#call.facts),
+      tellsUsage: !this.#call.asking.facts.hidesUsage || this.#call.filter !== null,
+      labels: labelsOf(this.#call.asking.facts),
       recording: this.#recording,
     });
   }
@@ -170,14 +173,14 @@ export class Lookup {
   /** The answer is here: it is kept, and given to those who wait, if it may be. */
   end(record: UsageRecord, observation: Observation, response: ResponseHead | null): Promise<void> | null {
     const { cache, now } = this.#services;
-    const { arrival } = this.#call;
+    const { arrival } = this.#call.asking;
     const flight = this.#flight;
     this.#flight = null;
     const facts = answerFacts(record, {
       contentType: response?.headers.get('content-type') ?? 'application/json',
       streamed: observation.observe === 'chunks',
       path: this.#path,
-      requestedModel: this.#call.facts.model,
+      requestedModel: this.#call.served.facts.model,
     });
     const pieces = piecesToGive(record, observation);
     const { write, shadow, ttl } = this.control;
@@ -213,11 +216,17 @@ export class Lookup {
   }
 
   get #path(): string {
-    return withoutKeys(this.#call.arrival.target.path, 'all');
+    return withoutKeys(this.#call.asking.arrival.target.path, 'all');
+  }
+
+  /** Whether usage is in a stream exactly when its caller asks for it: weir sees to that, unless the provider decides. */
+  get #tellsAsAsked(): boolean {
+    const { asking, served } = this.#call;
+    return served.arrival.dialect !== asking.arrival.dialect || asksUsage(served.arrival.provider);
   }
 
   #place(): Place {
-    return { organization: this.#call.arrival.caller.organization, key: this.key ?? '' };
+    return { organization: this.#call.served.arrival.caller.organization, key: this.key ?? '' };
   }
 }
 

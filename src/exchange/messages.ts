@@ -74,3 +74,11 @@ export interface BodyEdit {
   /** In place of what came. */
   body?: Buffer;
 }
+
+/** What makes of a provider's reply what the caller gets. */
+export interface ReplyChange {
+  /** How the body shall come for that, and what is changed of the head. */
+  plan(head: ResponseHead, observe: ResponsePlan['observe']): ResponsePlan;
+  /** A body that came whole. */
+  whole(body: Buffer): Promise<BodyEdit>;
+}

@@ -10,8 +10,8 @@ import type { Services } from './services.ts';
 /** Watches the body of a reply go by. */
 export interface Observation {
   readonly observe: ResponsePlan['observe'];
-  /** A chunk as the provider sent it. */
-  push(chunk: Buffer): Promise<void>;
+  /** A chunk as the provider sent it; `given`: what is given of it to others who ask the same. */
+  push(chunk: Buffer, given: Buffer): Promise<void>;
   /** What is known by now. */
   facts(): ReplyFacts;
   /** The body in the pieces in which it came, when it is held. */
@@ -51,9 +51,9 @@ const unobserved: Observation = {
 function chunks(observer: StreamObserver, recording: Recording | null): Observation {
   return {
     observe: 'chunks',
-    async push(chunk) {
+    async push(chunk, given) {
       observer.push(chunk);
-      recording?.append(chunk);
+      recording?.append(given);
     },
     facts: () => observer.facts(),
     pieces: () => recording?.pieces() ?? null,
@@ -66,9 +66,9 @@ function whole(dialect: Dialect, head: ReplyHead, reader: Reader, held: ByteBudg
   let body: Buffer | null = null;
   return {
     observe: 'whole',
-    async push(chunk) {
+    async push(chunk, given) {
       facts = await reader.reply(dialect, chunk, head);
-      if (held.take(chunk.length)) body = chunk;
+      if (held.take(given.length)) body = given;
     },
     facts: () => facts,
     pieces: () => body && [body],

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/asking.ts';
 import type { ByteBudget } from '../cache/byte-budget.ts';
+import type { FindModel } from '../config/models.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Ledger } from '../usage/record.ts';
 import type { Relay } from './messages.ts';
+import type { aliasesOf } from './model-list.ts';
 import type { Routing } from './plan.ts';
 import type { Reader } from './reader.ts';
 
@@ -19,6 +21,10 @@ export interface TokenCounter {
 /** What an exchange is handed. */
 export interface Services {
   providers: Config['providers'];
+  /** What the config says of a model, by the name that is asked for. */
+  models: FindModel;
+  /** The names that lists of models are given besides the provider's. */
+  aliases: ReturnType<typeof aliasesOf>;
   identity: Identity;
   limits: Limits;
   cache: Cache;

@@ -1,8 +1,9 @@
 import { wilson } from '../analytics/confidence.ts';
+import { dialectNames } from '../config/dialects.ts';
 import { matchesGlob } from '../config/policy/glob.ts';
 import { rescaled } from '../exchange/baseline.ts';
 import { placeOf } from '../routing/candidates.ts';
-import { dialectAt } from '../routing/carry.ts';
+import { dialectOf } from '../routing/carry.ts';
 import type { Complexity } from '../routing/complexity.ts';
 import { modelFacts } from '../routing/models.ts';
 import { goodEnough, profileTable } from '../routing/profiles.ts';
@@ -117,7 +118,7 @@ async function groupsOf(context: Context): Promise<Group[]> {
 
 /** Of models the one that would have been the cheapest for these calls, as src/routing/choose.ts takes it. */
 function cheapest(entries: readonly string[], group: Group, context: Context): Target | null {
-  const { providers, models, policy, pricer, range, hasKey, canCarry } = context;
+  const { providers, models, policy, pricer, range, hasKey } = context;
   const able = entries.flatMap((entry): Target[] => {
     const { provider, model } = placeOf(entry, { providers, models });
     const config = provider === null ? undefined : providers[provider];
@@ -128,7 +129,10 @@ function cheapest(entries: readonly string[], group: Group, context: Context): T
       (policy.routing.providers?.includes(provider) ?? true);
     const isReached =
       (hasKey(provider) || provider === group.provider) &&
-      canCarry(group.dialect, dialectAt(config.api, group.dialect));
+      isCarried(
+        group.dialect,
+        dialectOf({ provider, api: config.api, model: models[entry] ?? null }, group.dialect),
+      );
     const prices = unitPrices(pricer, {
       provider,
       baseUrl: config.base_url,
@@ -151,6 +155,12 @@ function cheapest(entries: readonly string[], group: Group, context: Context): T
   });
   const worth = ({ input, output }: Target) => group.input * Number(input) + group.output * Number(output);
   return able.toSorted((a, b) => worth(a) - worth(b))[0] ?? null;
+}
+
+/** Plain calls are translated between the dialects that have a neutral form; the router looks at each. */
+function isCarried(from: string, to: string): boolean {
+  const names: readonly string[] = dialectNames;
+  return from === to || (names.includes(from) && names.includes(to));
 }
 
 async function claimGroup(context: Context, group: Group, target: Target): Promise<void> {

@@ -4,7 +4,6 @@ import type { TimeRange } from '../analytics/dates.ts';
 import { Parameters } from '../analytics/usage-query.ts';
 import type { Policy } from '../config/policy/policy.ts';
 import type { Config } from '../config/schema.ts';
-import type { CanCarry } from '../routing/carry.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Amount } from '../usage/prices/decimal.ts';
 
@@ -56,7 +55,6 @@ export interface Context {
   models: Config['models'];
   pricer: Pricer;
   hasKey(provider: string): boolean;
-  canCarry: CanCarry;
 }
 
 export type Finder = (context: Context) => Promise<Draft[]>;

@@ -3,9 +3,11 @@ import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
+import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
 import { names } from '../envoy/inputs.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
+import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createRelay } from '../extproc/relay.ts';
@@ -107,6 +109,8 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const relay = createRelay({ socket: paths.sockets.relay(index), cluster: names.relayCluster(index) });
   const exchanges = createExchanges({
     providers: config.providers,
+    models: createModels(config.models),
+    aliases: aliasesOf(config.models),
     identity: withOwnCalls(identity, own),
     limits,
     cache,

@@ -60,7 +60,7 @@ test('a thousand long streams at once are watched in at most 64 KiB each, beside
       // As a message brings it: a part of a larger buffer.
       const chunk = Buffer.from(text.subarray(start, start + chunkBytes));
       filter?.push(chunk, false);
-      await observation.push(chunk);
+      await observation.push(chunk, chunk);
     }
   }
   const perStream = ((await inUse()) - before - heldBytes) / streams;

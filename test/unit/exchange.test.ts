@@ -51,6 +51,8 @@ function house(options: HouseOptions = {}) {
   const policy = policySchema.parse({ cache: { ttl: '1s', mode: options.cacheMode ?? 'all' }, limits: [] });
   const services: Services = {
     providers,
+    models: () => null,
+    aliases: [],
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },
@@ -233,16 +235,16 @@ test('an unknown weir key is refused in the form of the SDK that sent it', async
   assert(openai.kind === 'answer');
   assert.equal(openai.answer.status, 401);
   assert.equal(errorBody(openai.answer).error.code, 'invalid_api_key');
-  const head = { ...post({ 'x-api-key': 'weir_sk_bad' }, '/v1/messages') };
+  const head = post({ authorization: 'Bearer weir_sk_bad' }, '/v1/messages');
   const anthropic = await weir.start(head).head();
   assert(anthropic.kind === 'answer');
   assert.equal(errorBody(anthropic.answer).error.type, 'authentication_error');
 });
 
 test('a provider without a key is named, with the way out', async () => {
-  const decision = await house()
-    .start(post({ 'x-api-key': 'weir_sk_good' }, '/v1/messages'))
-    .head();
+  const exchange = house().start(post({ 'x-api-key': 'weir_sk_good' }, '/v1/messages'));
+  assert.deepEqual(await exchange.head(), { kind: 'read' });
+  const decision = await exchange.body(request);
   assert(decision.kind === 'answer');
   assert.equal(decision.answer.headers['x-weir-error'], 'provider_key_missing');
   assert.match(decision.answer.body.toString(), /providers\.anthropic\.api_key/);

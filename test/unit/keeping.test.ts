@@ -36,7 +36,8 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
   };
   const head = { method: 'POST', path, headers: new Map(Object.entries(headers)), ip: '', ended: false };
   const services = { cache, held, relay: null, now: Date.now, fingerprint: (text: string) => text };
-  return new Lookup({ head, arrival, facts, filter: null }, services);
+  const asked = { arrival, facts };
+  return new Lookup({ head, asking: asked, served: asked, filter: null }, services);
 }
 
 function kept(contentType: string, body: string, streamed = false): KeptAnswer {

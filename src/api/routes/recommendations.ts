@@ -5,7 +5,6 @@ import { resolvePolicy } from '../../config/policy/resolve.ts';
 import type { Config } from '../../config/schema.ts';
 import { recommend } from '../../recommendations/recommend.ts';
 import { recommendationTypes } from '../../recommendations/recommendation.ts';
-import { sameDialectOnly } from '../../routing/carry.ts';
 import type { Pricer } from '../../usage/price.ts';
 import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
@@ -85,7 +84,6 @@ export function recommendationRoutes(
           models: config.models,
           pricer,
           hasKey,
-          canCarry: sameDialectOnly,
         });
         return {
           start_date: range.start,

@@ -11,7 +11,7 @@ import {
 } from '../insert.ts';
 import type { Attributes, Span } from '../otlp.ts';
 import { instant } from '../usage-rows.ts';
-import { missing, readable } from '../usage-writer.ts';
+import { missing, readable } from '../usage-span.ts';
 import { organizationOf } from './genai-span.ts';
 
 /** Longer values are cut. */

@@ -7,7 +7,7 @@ import type { Refusals } from '../group-commit.ts';
 import { type Column, insertAllButFaulty, insertStatement, insertValues, storable } from '../insert.ts';
 import type { PriceSource } from '../priced-rows.ts';
 import { columns, keyOf } from '../usage-rows.ts';
-import { missing, readable, type UsageSpan } from '../usage-writer.ts';
+import { missing, readable, type UsageSpan } from '../usage-span.ts';
 
 const toldColumns: Column<UsageRecord>[] = [...columns, ['origin', 'text', () => 'span']];
 const statement = `${insertStatement('usage', toldColumns)} ON CONFLICT DO NOTHING`;
