@@ -79,7 +79,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   await records.start();
   await api.start(config.listen.api);
   await xds.start();
-  const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now });
+  const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now, budgets });
   sweep.start();
   return {
     async stop() {
