@@ -87,8 +87,12 @@ export function createRemoteFlights(options: { mail: Mail; held: ByteBudget; now
       const { type: _, token: __, ...head } = message;
       each.flight.begin({ ...head, recording: each.recording });
     } else if (message.type === 'land') {
-      if (message.length > (each.recording?.length ?? 0)) ask(token, each);
-      else end(token, landingOf(message, each, pieces), message.ending);
+      const length = each.recording?.length ?? 0;
+      if (message.length > length) ask(token, each);
+      else {
+        for (const piece of pieces.slice(length)) each.recording?.append(piece);
+        end(token, landingOf(message, each, pieces), message.ending);
+      }
     } else if (message.type === 'pieces') {
       const { recording } = each;
       const length = recording?.length ?? 0;

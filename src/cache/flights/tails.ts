@@ -18,7 +18,8 @@ export function createTails(mail: Mail, find: (token: string) => Flight | undefi
     const { token } = flight.plan;
     const { signal } = tail.stop;
     const beginning = await flight.begun;
-    if (beginning && !signal.aborted) {
+    // What is let go by now comes with the landing.
+    if (beginning?.recording.isHeld && !signal.aborted) {
       const { recording, ...head } = beginning;
       await mail.send(to, { type: 'begin', token, ...head });
       for await (const pieces of recording.read(tail.sent, signal)) {
@@ -31,8 +32,9 @@ export function createTails(mail: Mail, find: (token: string) => Flight | undefi
     const isLost = beginning !== null && !beginning.recording.isHeld && !flight.landing;
     const landing: Landing = isLost ? { kind: 'gone' } : await flight.landed;
     if (signal.aborted) return;
-    const isSent = beginning !== null && tail.sent === beginning.recording.length;
-    const [message, pieces] = landMessage(token, landing, beginning?.recording ?? null, isSent);
+    const recording = beginning?.recording ?? null;
+    const isSent = recording?.isHeld === true && tail.sent === recording.length;
+    const [message, pieces] = landMessage(token, landing, recording, isSent);
     await mail.send(to, message, pieces);
   }
 
@@ -79,8 +81,9 @@ function landMessage(
   recording: Recording | null,
   isSent: boolean,
 ): [Message, Buffer[]] {
-  const whole = landing.kind === 'gone' ? 'broken' : 'whole';
-  const ending = recording?.ending ?? whole;
+  // Whoever has less than all of it sees it break.
+  const isWhole = isSent || landing.kind === 'answer';
+  const ending = isWhole ? (recording?.ending ?? 'whole') : 'broken';
   const head = { type: 'land' as const, token, ending, length: isSent ? (recording?.length ?? 0) : 0 };
   if (landing.kind !== 'answer') return [{ ...head, landing }, []];
   const { pieces, ...answer } = landing.answer;
