@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { Workload } from '../identity/identity.ts';
 import type { Outcome } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
+import { type Connection, readConnection, workloadName, writeConnections } from './connections.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
@@ -14,6 +16,8 @@ export interface ExportRequest {
   signal: Signal;
   encoding: Encoding;
   body: Buffer;
+  /** Of the sidecar that sends it. */
+  workload?: Workload;
 }
 
 /** What an Export call is told. `taken`: in PostgreSQL, or nothing of weir's. */
@@ -44,6 +48,8 @@ export interface IngestCounts {
   refused: number;
   /** Calls that reached a provider while no processor looked. */
   passedUnseen: number;
+  /** Connections that sidecars have told of. */
+  connections: number;
 }
 
 /** Takes Export calls, merges them into few transactions, and answers each when its rows are committed. */
@@ -57,7 +63,14 @@ export function createIngest(options: {
   settle(exchangeIds: string[]): void;
 }) {
   const { pool, log, now, settle, source } = options;
-  const counts: IngestCounts = { usage: 0, witness: 0, ignored: 0, refused: 0, passedUnseen: 0 };
+  const counts: IngestCounts = {
+    usage: 0,
+    witness: 0,
+    ignored: 0,
+    refused: 0,
+    passedUnseen: 0,
+    connections: 0,
+  };
   const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
   const usage = createGroupCommit<UsageSpan>({
     ...bounds,
@@ -66,6 +79,10 @@ export function createIngest(options: {
   const witnesses = createGroupCommit<Witness>({
     ...bounds,
     write: (items) => writeWitnesses(pool, items, now()),
+  });
+  const connections = createGroupCommit<Connection>({
+    ...bounds,
+    write: (items) => writeConnections(pool, items, now()),
   });
   const lastUsed = createLastUsed({ pool, log, now });
   let away = false;
@@ -111,16 +128,26 @@ export function createIngest(options: {
     return answer;
   }
 
-  const ingest: Ingest = async ({ signal, encoding, body }) => {
+  async function takeConnections(ours: Connection[]): Promise<Answer> {
+    const { committed, answer } = await commit(connections, ours);
+    counts.connections += committed.length;
+    return answer;
+  }
+
+  const ingest: Ingest = async ({ signal, encoding, body, workload }) => {
     try {
       if (signal === 'traces') {
         const spans = encoding.decodeSpans(body);
         return takeSpans(spans, spans.flatMap(readUsage));
       }
       const records = encoding.decodeLogs(body);
+      const seen = records.flatMap((record) => readConnection(record, workload ?? null) ?? []);
+      const whose = workload ? workloadName(workload) : null;
+      const counted = await takeConnections(seen);
+      if (counted.kind !== 'taken') return counted;
       return takeLogs(
         records,
-        records.flatMap((record) => readWitness(record) ?? []),
+        records.flatMap((record) => readWitness(record, whose) ?? []),
       );
     } catch (error) {
       return { kind: 'malformed', message: error instanceof Error ? error.message : 'not an OTLP request' };
@@ -132,7 +159,7 @@ export function createIngest(options: {
     counts: counts as Readonly<IngestCounts>,
     /** Resolves when everything taken is answered. */
     async drain(): Promise<void> {
-      await Promise.all([usage.drain(), witnesses.drain()]);
+      await Promise.all([usage.drain(), witnesses.drain(), connections.drain()]);
       await lastUsed.drain();
     },
   };

@@ -7,7 +7,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
-import { type Arrival, arrive } from './arrival.ts';
+import { type Arrival, arrive, isUnknown } from './arrival.ts';
 import { comparison, savingOf } from './baseline.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
@@ -80,6 +80,8 @@ export class Exchange {
 
   /** Who calls whom? Decides for calls whose body is of no interest. */
   async head(): Promise<HeadDecision> {
+    if (isUnknown(this.#head, this.#services.providers))
+      return { kind: 'forward', edit: { set: {}, remove: [] } };
     const arrived = arrive(this.#head, this.#services);
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
@@ -214,7 +216,7 @@ export class Exchange {
     };
     return {
       ...(body && { body }),
-      ...(observation.observe === 'whole' && cost !== null && { headers }),
+      ...(observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted && { headers }),
     };
   }
 

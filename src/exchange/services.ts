@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { Cache } from '../cache/cache.ts';
+import type { Policy } from '../config/policy/policy.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -19,6 +20,8 @@ export interface TokenCounter {
 export interface Services {
   providers: Config['providers'];
   identity: Identity;
+  /** The policy of intercepted calls that nobody has claimed; without it they have that of all others. */
+  intercepted?: Policy;
   limits: Limits;
   cache: Cache;
   reader: Reader;

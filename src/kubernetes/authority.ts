@@ -17,7 +17,7 @@ const leewayMs = 5 * 60_000;
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const nameConstraintsOid = '2.5.29.30';
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto as typeof crypto);
 
 /**
  * A certificate authority that can vouch for `hosts` and what lies below them, and for no address: its

@@ -92,6 +92,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const exchanges = createExchanges({
     providers: config.providers,
     identity: withOwnCalls(identity, own),
+    intercepted: config.intercepted,
     limits,
     cache: createCache(redis, { now, log }),
     reader,
@@ -106,7 +107,8 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const server = createExtProcServer({
-    socket: paths.sockets.processor(index),
+    listen: config.processor.listen === 'unix' ? paths.sockets.processor(index) : config.processor.listen,
+    tls: config.tls,
     start: exchanges.start,
     workloads: createWorkloads(config.workloads, { log, now }),
     log,

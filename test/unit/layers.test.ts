@@ -12,7 +12,7 @@ const layers = [
   ['roles'],
   ['extproc', 'collector', 'api', 'kubernetes'],
   ['exchange', 'analytics', 'alerts'],
-  ['local', 'proof'],
+  ['local', 'proof', 'pod'],
   ['identity', 'limits', 'cache', 'routing', 'usage', 'translate'],
   ['dialects', 'envoy'],
   ['config', 'db', 'redis', 'telemetry'],
