@@ -7,8 +7,8 @@ const port = z.int().min(1).max(65_535);
 
 /** Of a container, as Kubernetes takes them: `cpu: 100m`, `memory: 128Mi`. */
 const resources = z.strictObject({
-  requests: z.record(z.string(), z.string()).optional(),
-  limits: z.record(z.string(), z.string()).optional(),
+  requests: z.record(z.string(), z.string()).optional().describe('What it is sure to have: `cpu`, `memory`.'),
+  limits: z.record(z.string(), z.string()).optional().describe('What it may have.'),
 });
 
 /** How sidecars come into pods: what the chart sets, and its values override. */
@@ -21,7 +21,10 @@ export const kubernetesSchema = z
     namespace: name.default('weir').describe('Where weir itself runs; its pods are left alone.'),
     image: z.string().default('weir').describe('weir’s image, for the init container of pods.'),
     envoy_image: z.string().default('envoyproxy/envoy:v1.40.0').describe('Envoy’s image, for sidecars.'),
-    pull_policy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    pull_policy: z
+      .enum(['Always', 'IfNotPresent', 'Never'])
+      .default('IfNotPresent')
+      .describe('When nodes fetch these images.'),
     mode: z
       .enum(['sidecar', 'env'])
       .default('sidecar')
@@ -58,6 +61,10 @@ export const kubernetesSchema = z
     init_resources: resources
       .prefault({ requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } })
       .describe('Of the init container.'),
+    seal_key: z
+      .boolean()
+      .default(false)
+      .describe('The injector makes `encryption.keys` into a Secret, where there are none.'),
     rotate_before: z
       .int()
       .min(1)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { KubernetesConfig } from '../config/kubernetes.ts';
 import { type Certificates, readCertificates, renewCertificates } from './certificates.ts';
@@ -10,6 +11,7 @@ export const objects = (name: string) => ({
   authority: `${name}-authority`,
   serving: `${name}-serving`,
   webhook: `${name}-injector`,
+  encryption: `${name}-encryption`,
 });
 
 const webhookConfiguration = z.looseObject({
@@ -29,7 +31,7 @@ export async function keepCertificates(
   { hosts, now }: { hosts: string[]; now: number },
 ): Promise<Certificates> {
   const { name, namespace } = config;
-  const { authority, serving, webhook } = objects(name);
+  const { authority, serving, webhook, encryption } = objects(name);
   const needs = {
     services: Object.values(serviceNames(config)),
     hosts,
@@ -48,6 +50,12 @@ export async function keepCertificates(
     const wanted = { 'tls.crt': cert, 'tls.key': key, 'ca.crt': bundle };
     return Object.entries(wanted).every(([file, text]) => data[file] === text) ? null : wanted;
   });
+  if (config.seal_key) {
+    const key = { id: 'k1', key: randomBytes(32).toString('base64') };
+    await changeSecret(ask, { namespace, name: encryption }, async ({ keys }) =>
+      keys ? null : { keys: JSON.stringify([key]) },
+    );
+  }
   await trustWebhook(ask, webhook, bundle);
   return certificates;
 }

@@ -12,7 +12,7 @@ const go = (...args: string[]) => execFileSync('go', args, { cwd: module, encodi
 
 /** The directory of the binaries. About ten minutes on two cores the first time, nothing after. */
 export async function buildTools(): Promise<string> {
-  const sources = ['go.mod', 'go.sum', 'build.ts'].map((name) => readFileSync(join(module, name)));
+  const sources = ['go.mod', 'go.sum'].map((name) => readFileSync(join(module, name)));
   const key = createHash('sha256');
   for (const part of [...sources, go('env', 'GOVERSION', 'GOARCH')]) key.update(part);
   const cache = join(cacheDirectory(process.env), 'cluster-tools');
