@@ -1,8 +1,11 @@
 import { type Json, names } from './inputs.ts';
 
-/** What hosts of LLM providers are called, whether weir knows them or not. */
-const llmLooking =
-  '(^|[.-])(openai|anthropic|claude|gemini|generativelanguage|aiplatform|mistral|cohere|groq|together|fireworks|deepseek|openrouter|perplexity|bedrock-runtime|replicate|cerebras|x[.]ai|llm|inference|huggingface|ai21|voyageai|moonshot|dashscope)([.-]|$)';
+/** What hosts of LLM providers have in their names, whether weir knows them or not. */
+const llmLooking = [
+  ...['openai', 'anthropic', 'claude', 'gemini', 'generativelanguage', 'aiplatform', 'mistral', 'cohere'],
+  ...['groq', 'together.', 'fireworks', 'deepseek', 'openrouter', 'perplexity', 'bedrock-runtime'],
+  ...['replicate', 'cerebras', 'huggingface', 'ai21', 'voyageai', 'moonshot', 'dashscope', '.x.ai', 'llm'],
+];
 
 /** What is told of a connection; the collector reads it in src/collector/connections.ts. */
 const attributes: Record<string, string> = {
@@ -15,7 +18,10 @@ const attributes: Record<string, string> = {
 
 /** Connections to hosts that are known to be LLM providers' or look like it: read, refused, or passed unread. */
 export function connectionLog(hosts: readonly string[]): Json {
-  const quoted = hosts.map((host) => `'${host}'`).join(', ');
+  const name = 'connection.requested_server_name';
+  const known = `${name} in [${hosts.map((host) => `'${host}'`).join(', ')}]`;
+  // One regular expression of them all is more than Envoy takes.
+  const looking = llmLooking.map((part) => `${name}.contains('${part}')`);
   return {
     name: 'envoy.access_loggers.open_telemetry',
     filter: {
@@ -23,7 +29,7 @@ export function connectionLog(hosts: readonly string[]): Json {
         name: 'envoy.access_loggers.extension_filters.cel',
         typed_config: {
           '@type': 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
-          expression: `connection.requested_server_name in [${quoted}] || connection.requested_server_name.matches('${llmLooking}')`,
+          expression: [known, ...looking].join(' || '),
         },
       },
     },

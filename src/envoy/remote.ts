@@ -18,10 +18,9 @@ export interface Remote {
 
 /** The clusters of an Envoy elsewhere: weir's Services, and the providers. */
 export function remoteClusters({ processor, collector, providers, rootsOf, rootsFile }: Remote): Json[] {
-  const trust = { validation_context_sds_secret_config: sds(names.trustSecret) };
   return [
-    serviceCluster(names.processorCluster, processor, { trust }),
-    serviceCluster(names.otlpCluster, collector, { trust }),
+    serviceCluster(names.processorCluster, processor, { trust: 'xds' }),
+    serviceCluster(names.otlpCluster, collector, { trust: 'xds' }),
     ...Object.entries(providers).flatMap(([name, provider]) => {
       const own = rootsOf.get(name);
       const roots: Json = own === undefined ? { filename: rootsFile } : { inline_string: own };
@@ -60,17 +59,30 @@ const showToken = extension(
   },
 );
 
+/** Who vouches for a Service: a secret that comes by xDS, or, before that can come, a file. */
+type Trust = 'xds' | { filename: string };
+
+function validation(host: string, trust: Trust): Record<string, Json> {
+  const bearing = { match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: host } }] };
+  if (trust !== 'xds') return { validation_context: { trusted_ca: trust, ...bearing } };
+  return {
+    combined_validation_context: {
+      default_validation_context: bearing,
+      validation_context_sds_secret_config: sds(names.trustSecret),
+    },
+  };
+}
+
 /** A Service of weir's: every pod behind it, over TLS, with the token. */
 export function serviceCluster(
   name: string,
   { host, port }: Address,
-  { trust, protocol = 'http2_protocol_options' }: { trust: Json; protocol?: string },
+  { trust, protocol = 'http2_protocol_options' }: { trust: Trust; protocol?: string },
 ): Record<string, Json> {
   return {
     name,
     type: 'STRICT_DNS',
     dns_lookup_family: 'ALL',
-    dns_refresh_rate: '2s',
     connect_timeout: '2s',
     load_assignment: {
       cluster_name: name,
@@ -90,12 +102,7 @@ export function serviceCluster(
         sni: host,
         common_tls_context: {
           alpn_protocols: [protocol === 'http2_protocol_options' ? 'h2' : 'http/1.1'],
-          combined_validation_context: {
-            default_validation_context: {
-              match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: host } }],
-            },
-            ...Object(trust),
-          },
+          ...validation(host, trust),
         },
       },
     ),

@@ -31,7 +31,7 @@ const firstFetch = '5s';
 /** Constant for the life of a pod; the rest comes by REST xDS, and stays while weir is away. */
 export function remoteBootstrap(inputs: BootstrapInputs): Json {
   const source = { ...Object(xdsSource), initial_fetch_timeout: firstFetch };
-  const trust = { validation_context: { trusted_ca: { filename: inputs.trustFile } } };
+  const trust = { filename: inputs.trustFile };
   const directory = inputs.tokenFile.replace(/\/[^/]*$/, '');
   return {
     node: { cluster: inputs.cluster, metadata: inputs.metadata },

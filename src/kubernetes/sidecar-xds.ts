@@ -3,7 +3,7 @@ import type { KubernetesConfig } from '../config/kubernetes.ts';
 import type { Config } from '../config/schema.ts';
 import { gatewayResources } from '../envoy/gateway.ts';
 import type { EnvoyInputs } from '../envoy/inputs.ts';
-import { isKind, type Resources } from '../envoy/resources.ts';
+import { type Discovery, discovery, isKind, type Kind, type Resources } from '../envoy/resources.ts';
 import { interceptedHosts, sidecarResources } from '../envoy/sidecar.ts';
 import type { ReadWorkload } from '../identity/workloads.ts';
 import { podFiles } from '../pod/prepare.ts';
@@ -23,6 +23,7 @@ const sidecarNode = z.looseObject({
 
 const discoveryRequest = z.looseObject({
   version_info: z.string().optional(),
+  resource_names: z.array(z.string()).default([]),
   node: z.looseObject({ id: z.string(), cluster: z.string(), metadata: z.unknown() }),
 });
 
@@ -69,11 +70,19 @@ export function createSidecarXds(options: { state: () => XdsState; workloads: Re
     if (token === undefined || !(await workloads(token))) return { status: 401 };
     const asked = discoveryRequest.safeParse(JSON.parse(body));
     if (!asked.success) return { status: 400 };
-    const discovery = resourcesFor(asked.data.node)?.[kind];
-    if (!discovery) return { status: 409 };
-    if (discovery.version_info === asked.data.version_info) return { status: 304 };
-    return { status: 200, body: JSON.stringify(discovery) };
+    const all = resourcesFor(asked.data.node)?.[kind];
+    if (!all) return { status: 409 };
+    const { resource_names } = asked.data;
+    const answer = resource_names.length > 0 ? narrow(all, kind, resource_names) : all;
+    if (answer.version_info === asked.data.version_info) return { status: 304 };
+    return { status: 200, body: JSON.stringify(answer) };
   };
+}
+
+/** Of routes and secrets Envoy takes what it has asked for, and nothing else. */
+function narrow(all: Discovery, kind: Kind, names: string[]): Discovery {
+  const wanted = all.resources.filter((each) => names.includes(String(Object(each).name)));
+  return wanted.length === all.resources.length ? all : discovery(kind, wanted);
 }
 
 /** Names of weir's Services, as their certificates bear them. */

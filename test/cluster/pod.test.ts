@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -71,6 +71,8 @@ test('a pod is intercepted', async (t) => {
     { env },
   );
   console.log(answer, envoyOutput());
+  console.log((await network.run(['curl','-s','--unix-socket','/etc/weir/proxy/admin.sock','http://x/stats?filter=(weir-xds|weir-processor|lds|cds)'],{init:true})).stdout.split('\n').filter((l)=>!/: 0$|No recorded/.test(l)).join('\n'));
+  console.log(readFileSync(join(install.directory,'injector.log'),'utf8'));
   assert.equal(answer.code, 0);
   const row = await until('usage is there', async () => (await pool.query('SELECT * FROM usage')).rows[0]);
   console.log(row);
