@@ -5,20 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { findEnvoy } from '../../src/local/envoy-binary.mjs';
 import { startPostgres } from '../fixtures/postgres.ts';
 import { pythonWithSdks } from '../fixtures/python.ts';
+import { buildClients } from './clients/build.ts';
 import { buildTools } from './tools/build.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const missing = [
-  'go',
-  'ip',
-  'iptables-nft',
-  'iptables-legacy',
-  'unshare',
-  'setpriv',
-  'openssl',
-  'curl',
-].filter((program) => spawnSync('which', [program]).status !== 0);
+const needed = ['go', 'ip', 'iptables-nft', 'iptables-legacy', 'setpriv', 'openssl', 'curl', 'javac', 'mvn'];
+const missing = needed.filter((program) => spawnSync('which', [program]).status !== 0);
 if (process.platform !== 'linux' || process.getuid?.() !== 0 || missing.length > 0) {
   const why = missing.length > 0 ? `${missing.join(', ')} missing` : 'they take root on Linux';
   process.stderr.write(`weir: the tests with Kubernetes are skipped: ${why}\n`);
@@ -27,7 +20,7 @@ if (process.platform !== 'linux' || process.getuid?.() !== 0 || missing.length >
 
 // The tests have a network of their own, from which nothing can be fetched.
 const tools = await buildTools();
-const python = await pythonWithSdks();
+const [python, clients] = [await pythonWithSdks(), await buildClients()];
 const postgres = await startPostgres();
 const words = process.argv.slice(2);
 const files = words.filter((word) => !word.startsWith('-'));
@@ -50,6 +43,8 @@ const runner = spawn(
       ...process.env,
       WEIR_TEST_TOOLS: tools,
       WEIR_TEST_PYTHON: python,
+      WEIR_TEST_GO: clients.go,
+      WEIR_TEST_JAVA: clients.java,
       WEIR_TEST_POSTGRES: postgres.url,
       ENVOY_BIN: await findEnvoy({ env: process.env, say: (line) => process.stderr.write(`${line}\n`) }),
     },
