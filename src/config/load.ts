@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
-import { ConfigError, type Problem } from './errors.ts';
+import { ConfigError, nearest, type Problem } from './errors.ts';
 import { type Path, valueAt } from './introspect.ts';
 import type { DeclaredOrganization } from './organizations.ts';
 import { report } from './report.ts';
@@ -67,7 +67,7 @@ export function loadConfig(options: { file?: string | undefined; env: Environmen
 
 /** What is wrong only together with something else. */
 function crossCheck(
-  { listen, redis, processor, tls }: Config,
+  { listen, redis, processor, providers, models, tls }: Config,
   given: (path: string) => boolean,
   fail: (path: Path, message: string) => void,
 ): void {
@@ -82,6 +82,14 @@ function crossCheck(
   if (!tls && listen.sidecars) fail(['listen', 'sidecars'], 'it takes tls.cert_file and tls.key_file');
   if (processor.listen !== 'unix' && processor.workers > 1)
     fail(['processor', 'workers'], 'on an address there is one processor: start more of them elsewhere');
+  for (const [name, { provider }] of Object.entries(models)) {
+    if (provider === undefined || Object.hasOwn(providers, provider)) continue;
+    const meant = nearest(provider, Object.keys(providers));
+    fail(
+      ['models', name, 'provider'],
+      `no provider has this name; ${meant ? `did you mean ${meant}?` : `known: ${Object.keys(providers).join(', ')}`}`,
+    );
+  }
   const taken: [string, Address][] = [];
   for (const [name, address] of Object.entries(listen)) {
     // A default moves out of the way of what was asked for.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
+import { dialectNames, hints } from './dialects.ts';
 import { kubernetesSchema } from './kubernetes.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
 import { policySchema } from './policy/policy.ts';
@@ -40,7 +41,31 @@ const endpoint = z.strictObject({
 });
 
 const model = z.strictObject({
-  provider: name.optional().describe('Only with this provider; default: with all.'),
+  provider: name
+    .optional()
+    .describe(
+      'Who serves it, whichever SDK asks for it; its price holds with this provider only. Default: whom the path of the call names.',
+    ),
+  model: z.string().min(1).optional().describe('Its name at the provider; default: the same.'),
+  dialect: z
+    .enum(dialectNames)
+    .optional()
+    .describe(
+      'What is spoken to the provider, where that is not what its family speaks: `openai-chat` with providers that have no Responses, `openai-responses` for models that have no other.',
+    ),
+  max_output_tokens: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'Sent where the provider demands a limit and the call sets none (Anthropic). Default: the most that the model takes.',
+    ),
+  leave_out: z
+    .array(z.enum([...hints, 'all']))
+    .optional()
+    .describe(
+      'Hints that are left out of a request where the provider cannot say them, instead of refusing it (docs/translation.md).',
+    ),
   price: z
     .partialRecord(
       z.enum([
@@ -90,7 +115,7 @@ export const builtinProviders: Record<string, z.input<typeof provider>> = {
 
 /** Nothing is refused, nothing is kept, nothing is given to another model. */
 const lookDontTouch: z.input<typeof policySchema> = {
-  cache: { mode: 'off' },
+  cache: { mode: 'shadow', single_flight: false },
   limits: [],
   routing: { mode: 'off' },
 };
@@ -147,6 +172,9 @@ export const configSchema = z.strictObject({
         })
         .default('unix')
         .describe('`unix`: sockets in the data directory, for an Envoy beside it; an address takes `tls`.'),
+      drain: duration
+        .prefault('10m')
+        .describe('On an address: how long calls that run may take to end when the processor is stopped.'),
       workers: z
         .int()
         .min(1)
@@ -168,7 +196,10 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   providers: z.record(name, provider).prefault(builtinProviders),
-  models: z.record(z.string().min(1), model).prefault({}),
+  models: z
+    .record(z.string().min(1), model)
+    .prefault({})
+    .describe('By the names that applications ask for; `claude-*` stands for all that begin so.'),
   price_agreements: z
     .array(agreement)
     .prefault([])
@@ -212,6 +243,15 @@ export const configSchema = z.strictObject({
         .prefault([])
         .describe(
           'Proxies in front of the API: they may say in X-Forwarded-For where a request came from, which the activity list tells.',
+        ),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      answers: duration
+        .prefault('24h')
+        .describe(
+          'How long answers stay in PostgreSQL at most, from where they are given again when Redis, or a process that was started anew, does not have them; `0s`: they do not go there.',
         ),
     })
     .prefault({}),

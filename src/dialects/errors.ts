@@ -41,9 +41,11 @@ const forbidden = {
 /** Every refusal of weir's on the data plane, by its stable code (`x-weir-error`). */
 const codes = {
   invalid_json: { status: 400, ...invalid },
+  not_translatable: { status: 400, ...invalid },
   invalid_routing: { status: 400, ...invalid },
   unknown_profile: { status: 400, ...invalid },
   no_model_able: { status: 400, ...invalid },
+  invalid_header: { status: 400, ...invalid },
   invalid_api_key: { status: 401, ...unauthenticated },
   provider_key_missing: { status: 401, ...unauthenticated },
   workload_unknown: { status: 401, ...unauthenticated },

@@ -47,6 +47,17 @@ export function readJson(bytes: Uint8Array): { text: string; value: unknown } | 
   }
 }
 
+const read = new WeakMap<Uint8Array, ReturnType<typeof readJson>>();
+
+/** The same, done once for each body: what reads its facts and what translates it share the work. */
+export function readOnce(bytes: Uint8Array): ReturnType<typeof readJson> {
+  const known = read.get(bytes);
+  if (known !== undefined) return known;
+  const json = readJson(bytes);
+  read.set(bytes, json);
+  return json;
+}
+
 /** A value as JSON; empty where it is nested deeper than can be written. */
 export function jsonText(value: unknown): string {
   try {

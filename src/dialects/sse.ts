@@ -28,6 +28,8 @@ export class SseParser {
   #data: string[] = [];
   #dataBytes = 0;
   #tooLarge = false;
+  /** Events that were too large. */
+  passedOver = 0;
 
   /** The events that this chunk completes. */
   push(chunk: Uint8Array): ServerSentEvent[] {
@@ -58,6 +60,7 @@ export class SseParser {
   #fits(part: Buffer): boolean {
     this.#lineBytes += part.length;
     if (this.#lineBytes + this.#dataBytes <= maxEventBytes) return !this.#tooLarge;
+    if (!this.#tooLarge) this.passedOver++;
     this.#tooLarge = true;
     this.#line.take();
     this.#data = [];

@@ -118,7 +118,7 @@ export const balanced = {
 
 /** The processors on this machine, balanced by request; a dead one is left out within a second. */
 export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>): Json {
-  const endpoints = processors.map((path) => ({ endpoint: { address: { pipe: { path } } } }));
+  const endpoints = processors.map(({ socket }) => ({ endpoint: { address: { pipe: { path: socket } } } }));
   return {
     name: names.processorCluster,
     type: 'STATIC',
@@ -127,6 +127,22 @@ export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>
     ...balanced,
     typed_extension_protocol_options: http2,
   };
+}
+
+/** Where each processor gives streams of its own: the one that has them must be met. */
+export function relayClusters({ processors }: EnvoyInputs): Json[] {
+  return processors.map(({ relay }, index) => ({
+    name: names.relayCluster(index),
+    type: 'STATIC',
+    connect_timeout: '1s',
+    load_assignment: {
+      cluster_name: names.relayCluster(index),
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: relay } } } }] }],
+    },
+    circuit_breakers: roomy,
+    per_connection_buffer_limit_bytes: readBytes,
+    typed_extension_protocol_options: upstreamPlain('http_protocol_options'),
+  }));
 }
 
 /** The collector, for the access log. */

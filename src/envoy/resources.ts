@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { grpcClusters, otlpCluster, processorCluster, providerCluster } from './clusters.ts';
+import { grpcClusters, otlpCluster, processorCluster, providerCluster, relayClusters } from './clusters.ts';
 import type { EnvoyInputs, Json } from './inputs.ts';
 import { egressListener } from './listener.ts';
 import { routeConfiguration } from './routes.ts';
@@ -30,6 +30,7 @@ export function resources(inputs: EnvoyInputs): Resources {
     secrets: discovery('secrets', []),
     clusters: discovery('clusters', [
       processorCluster(inputs),
+      ...relayClusters(inputs),
       otlpCluster(inputs),
       ...Object.entries(inputs.providers).flatMap(([name, provider]) => {
         const roots = { filename: provider.ca_file ?? inputs.rootsFile };

@@ -3,7 +3,7 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { findDialect } from '../dialects/registry.ts';
-import { familyOf, findTarget, interceptedTarget, pathAt, type Target } from '../dialects/target.ts';
+import { familyOf, findTarget, interceptedTarget, type Target } from '../dialects/target.ts';
 import { names } from '../envoy/inputs.ts';
 import { findCredential, withoutKeys } from '../identity/credentials.ts';
 import type { Access, Caller, Identity } from '../identity/identity.ts';
@@ -73,19 +73,14 @@ export function arrive(
   const own = found.kind === 'none' ? null : found.kind === 'own' ? found.value : found.keepsOwn;
   const isPutIn = own === null && found.kind !== 'none';
   const key = isPutIn ? access.providerKey(target.provider) : null;
-  // Which provider a smart call goes to is chosen later.
-  if (isPutIn && key === null && chat === null) {
-    return refused(
-      api,
-      'provider_key_missing',
-      `weir has no key for the provider ${target.provider}: set providers.${target.provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
-    );
-  }
   const putIn = key === null ? null : { ...provider, api_key: key };
 
   const spoken = head.headers.has('upgrade') ? undefined : findDialect(api, head.method, target.endpoint);
   // Without a body there is nothing to read, but for a later read of an answer.
   const dialect = spoken && head.ended === (spoken.later ?? false) ? spoken : undefined;
+  // Who serves a call whose body is read is known only then.
+  if (isPutIn && key === null && !(dialect && !dialect.later))
+    return { kind: 'refused', api, refusal: keyMissing(target.provider) };
   const outgoing = { ...target, path: withoutKeys(target.path, putIn ? 'all' : 'weir') };
   return {
     kind: 'arrived',
@@ -127,28 +122,11 @@ function smartPath(path: string): string | null {
   return before === undefined ? null : `${before}/chat/completions${query}`;
 }
 
-/** The same call, to another provider. `endpoint` is a path there, as in Target. */
-export function readdress(
-  arrival: Arrival,
-  to: { name: string; provider: ProviderConfig; endpoint: string },
-  head: RequestHead,
-): Arrival {
-  const path = pathAt(to.provider, to.endpoint) + (/\?.*$/s.exec(arrival.target.path)?.[0] ?? '');
-  const target = { provider: to.name, path, endpoint: to.endpoint };
-  const key = arrival.putsKeyIn ? arrival.access.providerKey(to.name) : null;
-  const putIn = key === null ? null : { ...to.provider, api_key: key };
+/** weir has no key to put in for a call. */
+export function keyMissing(provider: string): Refusal {
   return {
-    ...arrival,
-    target,
-    provider: to.provider,
-    credential: key ?? arrival.ownCredential,
-    edit: upstreamEdit({
-      head,
-      target,
-      putIn,
-      inspected: true,
-      plain: to.provider.base_url.startsWith('http:'),
-    }),
+    code: 'provider_key_missing',
+    message: `weir has no key for the provider ${provider}: set providers.${provider}.api_key in weir.yaml, add a key of your organization's, or send the provider's own key.`,
   };
 }
 

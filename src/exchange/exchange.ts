@@ -1,4 +1,4 @@
-import type { CachedAnswer } from '../cache/cache.ts';
+import type { ProviderConfig } from '../config/schema.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
@@ -6,30 +6,35 @@ import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
-import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
+import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive, isUnknown } from './arrival.ts';
 import { comparison, savingOf } from './baseline.ts';
-import { type CacheControl, cacheControl } from './cache-control.ts';
-import { denialRefusal, standingHeaders } from './denials.ts';
+import { denialRefusal } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
+import { type Followed, follow, leftFields, serveStream } from './following.ts';
 import { uuidv7 } from './ids.ts';
-import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
+import { type Inspection, inspect, writeOut } from './inspect.ts';
+import { givenFields, givenHeaders } from './keeping.ts';
 import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
+import type { Giving, Lookup } from './lookup.ts';
 import type {
+  BodyDecision,
   BodyEdit,
   ForwardDecision,
   HeadDecision,
+  ReplyChange,
   RequestHead,
   ResponseHead,
   ResponsePlan,
 } from './messages.ts';
+import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
-import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
-import { type Routed, routeCall } from './routing.ts';
+import type { Routed } from './routing.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import type { TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -39,12 +44,12 @@ export type StartExchange = (head: RequestHead) => Exchange;
 /** A call that weir looks into, from the moment its body is read. */
 interface Inspected {
   facts: RequestFacts;
-  control: CacheControl;
-  key: string;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
-  /** Set where weir asked for usage that the caller did not ask for. */
+  /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
   filter: StreamFilter | null;
+  /** Set where the provider speaks another dialect than the caller. */
+  reply: TranslatedReply | null;
 }
 
 /**
@@ -58,7 +63,10 @@ export class Exchange {
   readonly #head: RequestHead;
   readonly #startedAt: number;
   readonly #closing: (work: Promise<void>) => void;
+  /** As the caller asks, and as it goes to who serves it. */
+  #asking: Arrival | null = null;
   #arrival: Arrival | null = null;
+  #lookup: Lookup | null = null;
   #inspected: Inspected | null = null;
   #admission: Admission | null = null;
   #record: UsageRecord | null = null;
@@ -66,8 +74,14 @@ export class Exchange {
   #forwarded: Arrival | null = null;
   #response: ResponseHead | null = null;
   #observation: Observation | null = null;
+  /** Set where the caller gets something else than the provider says. */
+  #change: ReplyChange | null = null;
   #ended = false;
-  #routed: Routed | null = null;
+  /** Aborted when the caller hangs up. */
+  #left: AbortController | null = null;
+  /** The answer is a stream of weir's own. */
+  #isServed = false;
+  #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
 
   constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
     this.#services = services;
@@ -86,6 +100,7 @@ export class Exchange {
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
     const { arrival } = arrived;
+    this.#asking = arrival;
     this.#arrival = arrival;
     this.#record = draftRecord({
       id: this.id,
@@ -96,103 +111,81 @@ export class Exchange {
       processor: this.#services.limits.process,
     });
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
+    if (isRead) return { kind: 'read' };
     const { method, operation } = this.#record;
     const forbidden =
       (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
-      (isRead ? null : unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade }));
-    if (forbidden) return this.#refuse(arrival, forbidden);
-    if (isRead) return { kind: 'read' };
+      unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
+    if (forbidden) return this.#refuse(forbidden);
+    this.#change = listing(this.#head, arrival, this.#services.aliases);
+    if (this.#change) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
-    return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
+    return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
-  async body(received: Buffer): Promise<ForwardDecision> {
-    let arrival = this.#arrival;
+  async body(received: Buffer): Promise<BodyDecision> {
+    const arrived = this.#arrival;
     // It was let go at its head.
     if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
-    if (!arrival?.dialect || !this.#record)
-      throw new Error('a body came for a call whose body was not asked for');
-    const { cache, reader, fingerprint } = this.#services;
-
-    const read = await reader.request(arrival.dialect, received, arrival.target.endpoint);
-    if (!read) {
-      return this.#refuse(arrival, {
-        code: 'invalid_json',
-        message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
-      });
-    }
-    const routed = await routeCall(
-      { head: this.#head, arrival, facts: read, bytes: received },
-      this.#services,
-    );
-    const { facts, bytes } = routed;
-    this.#routed = routed;
-    this.#note({ requestedModel: read.model, ...routed.fields });
-    if (routed.refusal) return this.#refuse(arrival, routed.refusal);
-    arrival = routed.arrival;
+    if (!arrived || !this.#record) throw new Error('a body came before a head');
+    const inspection = await inspect({ head: this.#head, arrival: arrived, body: received }, this.#services);
+    this.#note(inspection.fields);
+    if (inspection.kind === 'refused') return this.#refuse(inspection.refusal);
+    const { routed, served, lookup } = inspection;
+    const { bytes, body: _, ...asked } = routed;
+    const { arrival, facts } = served;
+    this.#asking = asked.arrival;
     this.#arrival = arrival;
-    const wish = cacheControl(this.#head.headers, arrival.policy.cache);
-    const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
-    const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
-    const asking =
-      facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(bytes) : null;
-    this.#inspected = {
-      facts,
-      control,
-      key,
-      requestBody: bytes.length <= maxHeldBytes ? bytes : null,
-      filter: asking?.filter() ?? null,
-    };
+    this.#routed = asked;
+    this.#lookup = lookup;
+    this.#inspected = { facts, requestBody: null, filter: null, reply: null };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
       temperature: facts.temperature,
       topP: facts.topP,
       reasoningEffort: facts.reasoningEffort,
-      cacheKey: key,
-      cacheExpiresAt: this.#startedAt + control.ttl,
+      cacheKey: lookup.key,
+      cacheExpiresAt: this.#startedAt + lookup.control.ttl,
       prefixHashes: facts.prefixHashes,
-      cache: control.read ? 'miss' : 'bypass',
+      cache: lookup.result,
       ...(this.#record.user === null && { user: facts.user }),
     });
     const call = { arrival, record: this.#record, facts, bytes: bytes.length, ip: this.#head.ip };
-    const [admission, found] = await Promise.all([
-      admit(call, this.#services),
-      control.read ? cache.get(key) : null,
-    ]);
-    const kept = found && inForm(found, { facts, arrival });
+    const [admission, found] = await Promise.all([admit(call, this.#services), lookup.find()]);
     this.#admit(admission);
-    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(arrival, admission);
-    if (kept) return this.#hit(arrival, kept);
-    if (control.only) {
-      return this.#refuse(arrival, {
-        code: 'cache_miss',
-        message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
-      });
-    }
-    return this.#forward(arrival, asking?.body ?? routed.body ?? undefined);
+    const isFree = found.kind !== 'forward' && admission.passesHits;
+    if (admission.denial && !isFree) return this.#deny(admission);
+    if (found.kind === 'given') return this.#give(found);
+    if (lookup.control.only) return this.#refuse(notKept);
+    if (found.kind === 'forward') return this.#ask(inspection, received);
+    this.#left = new AbortController();
+    const followed = follow(lookup, found.flight, this.#left.signal);
+    return { kind: 'wait', decided: followed.then((each) => this.#followed(each, inspection, received)) };
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
+    if (this.#isServed) return { observe: 'nothing', edit: { set: {}, remove: [] } };
     this.#response = head;
-    const arrival = this.#arrival;
-    this.#observation = observe(head, arrival, this.#services, this.#inspected?.control.write ?? false);
+    const record = () => this.#lookup?.record() ?? null;
+    this.#observation = observe(head, this.#arrival, this.#services, record);
     this.#ended = this.#observation.observe === 'nothing';
     const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
     if (this.#inspected) this.#inspected.filter = filter;
     this.#note({ status: head.status, ...providerIds(head.headers) });
     if (!head.fromProvider) this.#note({ errorCode: head.headers.get('x-weir-error') ?? 'upstream_error' });
-    const set: Record<string, string> = { 'x-weir-id': this.id };
-    if (arrival) set['x-weir-provider'] = arrival.target.provider;
+    const set = this.#headers();
     if (this.#record && this.#inspected) {
       set['x-weir-cache'] = this.#record.cache;
-      if (this.#admission)
-        Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      Object.assign(set, modelHeader(this.#inspected.facts.model), this.#routed?.headers);
+      Object.assign(set, modelHeader(this.#inspected.facts.model));
     }
-    return { observe: this.#observation.observe, edit: { set, remove: filter ? ['content-length'] : [] } };
+    const edit = { set, remove: filter ? ['content-length'] : [] };
+    const plan = this.#change?.plan(head, this.#observation.observe);
+    if (!plan) return { observe: this.#observation.observe, edit };
+    this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
+    return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
   async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
@@ -200,23 +193,29 @@ export class Exchange {
     if (!observation) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    const visible = this.#inspected?.filter?.push(bytes, ended);
+    const filter = this.#inspected?.filter;
+    const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
+    const visible = whole?.body ?? filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
-    await observation.push(bytes, visible ?? bytes).catch((error: unknown) => {
+    const given = (this.#inspected?.reply && visible) ?? bytes;
+    await observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
     });
+    if (this.#response) this.#lookup?.begin(this.#response);
     if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
     const cost = this.#record?.costUsd ?? null;
     const saving = this.#record && savingOf(this.#record);
-    const headers = {
-      set: { 'x-weir-cost-usd': cost ?? '', ...(saving != null && { 'x-weir-saved-usd': saving }) },
-      remove: [],
-    };
+    const set: Record<string, string> = { ...whole?.headers?.set };
+    // Who does not know of weir is not told of money.
+    if (observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted) {
+      set['x-weir-cost-usd'] = cost;
+      if (saving != null) set['x-weir-saved-usd'] = saving;
+    }
     return {
       ...(body && { body }),
-      ...(observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted && { headers }),
+      ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
     };
   }
 
@@ -230,15 +229,21 @@ export class Exchange {
     this.#keep(this.#record, observation);
   }
 
+  /** The caller hung up: whoever waits for another call does so no more. */
+  hangUp(): void {
+    this.#left?.abort();
+  }
+
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
   end(): void {
-    const forwarded = this.#forwarded;
-    // Nothing but what was forwarded can have used anything.
-    if (!forwarded) this.#admission?.close('free');
-    if (!forwarded || !this.#record) return;
-    this.#forwarded = null;
     // Some clients hang up as soon as they have read the last event: that is an end as well.
     if (!this.#ended && this.#observation?.facts().complete) this.#endReply(this.#observation);
+    this.#lookup?.abandon(this.#ended || this.#response?.fromProvider === false);
+    const forwarded = this.#forwarded;
+    // Nothing but what was forwarded can have used anything; what is served still runs.
+    if (!forwarded && !this.#isServed) this.#admission?.close('free');
+    if (!forwarded || !this.#record) return;
+    this.#forwarded = null;
     const call = {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,
@@ -265,6 +270,17 @@ export class Exchange {
     );
   }
 
+  /** Asks the provider, in its own words. */
+  async #ask(inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    const out = await writeOut(inspection, this.id, this.#services);
+    if (out.kind === 'refused') return this.#refuse(out.refusal);
+    const { body, filter, reply } = out;
+    const { arrival, facts } = inspection.served;
+    this.#inspected = { facts, requestBody: body.length <= maxHeldBytes ? body : null, filter, reply };
+    this.#change = reply;
+    return this.#forward(arrival, body === received ? undefined : body);
+  }
+
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
   async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
     if (this.#record) {
@@ -285,10 +301,15 @@ export class Exchange {
     this.#note({ limitedBy: limitedBy(admission) });
   }
 
-  #deny(arrival: Arrival, { denial, standing }: Admission): ForwardDecision {
+  #deny({ denial, standing }: Admission): ForwardDecision {
     if (!denial) throw new Error('nothing denies this call');
-    const api = arrival.dialect?.errors ?? arrival.provider.api;
-    return this.#refuse(arrival, denialRefusal(denial, standing, api, this.#services.now()));
+    return this.#refuse(denialRefusal(denial, standing, this.#errors(), this.#services.now()));
+  }
+
+  /** In whose form the caller expects errors. */
+  #errors(): ProviderConfig['api'] {
+    if (!this.#asking) throw new Error('nobody has asked yet');
+    return this.#asking.dialect?.errors ?? this.#asking.provider.api;
   }
 
   /** A fault of weir's own lets a call go on as it came: it is written down all the same. */
@@ -298,8 +319,8 @@ export class Exchange {
     await this.#forward(this.#arrival);
   }
 
-  #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
-    const answer = refusalAnswer(arrival.dialect?.errors ?? arrival.provider.api, refusal, this.id);
+  #refuse(refusal: Refusal): ForwardDecision {
+    const answer = refusalAnswer(this.#errors(), refusal, this.id);
     this.#note({
       outcome: 'denied',
       status: answer.status,
@@ -311,23 +332,49 @@ export class Exchange {
     return { kind: 'answer', answer };
   }
 
-  #hit(arrival: Arrival, kept: CachedAnswer): ForwardDecision {
-    this.#note(hitFields(kept));
+  #give({ given, cache }: Giving): ForwardDecision {
+    this.#lookup?.count(cache, given.answer);
+    this.#note(givenFields(given.answer, cache));
     this.#closeNow();
-    const standing = this.#admission ? standingHeaders(this.#admission.standing, this.#services.now()) : {};
-    const headers = {
-      ...hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing }),
+    const headers = { ...givenHeaders(given, cache, this.#services.now()), ...this.#headers() };
+    return { kind: 'answer', answer: { status: given.answer.status, headers, body: given.body } };
+  }
+
+  /** What came of waiting for an equal call. */
+  async #followed(followed: Followed, inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    if (followed.kind === 'given') return this.#give(followed);
+    if (followed.kind === 'forward' && this.#admission?.denial) return this.#deny(this.#admission);
+    if (followed.kind === 'forward') return this.#ask(inspection, received);
+    const close = (fields: Partial<UsageRecord>) => {
+      this.#note(fields);
+      this.#closeNow();
+    };
+    const { relay, now } = this.#services;
+    if (followed.kind === 'left' || !relay) {
+      close(leftFields);
+      return { kind: 'forward', edit: { set: {}, remove: [] } };
+    }
+    this.#isServed = true;
+    this.#note({ firstChunkMs: now() - this.#startedAt });
+    const { serving, told } = serveStream(followed, this.#headers());
+    this.#closing(told.then(close));
+    const edit = relay.offer(serving);
+    return { kind: 'forward', edit, body: Buffer.alloc(0) };
+  }
+
+  /** What every caller is told. */
+  #headers(): Record<string, string> {
+    const standing = this.#admission?.standing ?? null;
+    return {
+      ...ownHeaders(this.id, this.#arrival, { lookup: this.#lookup, standing, now: this.#services.now() }),
       ...this.#routed?.headers,
     };
-    return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 
   #keep(record: UsageRecord, observation: Observation): void {
-    const { cache, now } = this.#services;
-    const inspected = this.#inspected;
-    if (!inspected?.control.write || !this.#ended) return;
-    const answer = answerToKeep(record, observation, this.#response, now());
-    if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
+    if (!this.#ended || this.#inspected?.reply?.failed) return;
+    const kept = this.#lookup?.end(record, observation, this.#response);
+    if (kept) this.#closing(kept);
   }
 
   #note(fields: Partial<UsageRecord>): void {

@@ -34,7 +34,7 @@ export function learnFrom(record: UsageRecord, call: Ended, { routing }: Pick<Se
 
 /** What is left of a call when it has ended. */
 interface Ended {
-  routed: Routed | null;
+  routed: Pick<Routed, 'facts' | 'baseline' | 'shadow'> | null;
   arrival: Arrival;
   requestBody: Buffer | null;
   observation: Observation | null;

@@ -43,6 +43,23 @@ export type HeadDecision = { kind: 'read' } | ForwardDecision;
 export type ForwardDecision =
   | { kind: 'forward'; edit: HeaderEdit; body?: Buffer }
   | { kind: 'answer'; answer: Answer };
+/** After the body; `wait`: what is decided depends on another call, which may take as long as a model thinks. */
+export type BodyDecision = ForwardDecision | { kind: 'wait'; decided: Promise<ForwardDecision> };
+
+/** A stream that weir itself gives a caller, as it comes. */
+export interface Serving {
+  headers: Record<string, string>;
+  /** Its pieces, those that are here at once together; returns how it ended. */
+  read(stop: AbortSignal): AsyncGenerator<Buffer[], 'whole' | 'broken'>;
+  /** It is over; `left`: the caller hung up before. */
+  ended(how: 'whole' | 'broken' | 'left'): void;
+}
+
+/** Where streams of weir's own are given: Envoy fetches them there for the caller. */
+export interface Relay {
+  /** How the call is sent there. Nobody who comes in time: `left`. */
+  offer(serving: Serving): HeaderEdit;
+}
 
 /** How much of the response body weir wants to see. */
 export interface ResponsePlan {
@@ -56,4 +73,12 @@ export interface BodyEdit {
   headers?: HeaderEdit;
   /** In place of what came. */
   body?: Buffer;
+}
+
+/** What makes of a provider's reply what the caller gets. */
+export interface ReplyChange {
+  /** How the body shall come for that, and what is changed of the head. */
+  plan(head: ResponseHead, observe: ResponsePlan['observe']): ResponsePlan;
+  /** A body that came whole. */
+  whole(body: Buffer): Promise<BodyEdit>;
 }

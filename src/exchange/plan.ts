@@ -9,7 +9,9 @@ import type { Paces } from '../routing/paces.ts';
 import type { Assessment, Decision, Router, Wishes } from '../routing/router.ts';
 import { modelRefusal, providerRefusal } from './allowed.ts';
 import type { Arrival } from './arrival.ts';
+import { carriage } from './carriage.ts';
 import type { RequestHead } from './messages.ts';
+import type { Reader } from './reader.ts';
 import type { Services } from './services.ts';
 
 /** What a processor routes by. */
@@ -42,16 +44,18 @@ export interface Plan {
   refusal: Refusal | null;
 }
 
-export type Asked = { head: RequestHead; arrival: Arrival; facts: RequestFacts };
+export type Asked = { head: RequestHead; arrival: Arrival; facts: RequestFacts; bytes: Buffer };
 
 /** By OpenTelemetry's names, Google's chat is an operation of its own. */
 const chats = ['chat', 'generate_content'];
 
 /** Decides and changes nothing; null: it is no chat, or a call of weir's own. */
 export async function planCall(
-  { head, arrival, facts }: Asked,
-  { routing }: Pick<Services, 'routing'>,
+  call: Asked,
+  services: Pick<Services, 'routing' | 'models'> & { reader: Pick<Reader, 'judge'> },
 ): Promise<Plan | null> {
+  const { head, arrival, facts } = call;
+  const { routing } = services;
   const { conversation } = facts;
   if (
     !routing ||
@@ -77,6 +81,13 @@ export async function planCall(
     conversation.turns > 1
       ? await routing.conversations.find(arrival.caller.organization, conversation.opening)
       : null;
+  const forbidden = (name: string, model: string) =>
+    (providerRefusal(arrival.access, name) ?? modelRefusal(arrival, model))?.message ?? null;
+  const hasKey = (name: string) =>
+    arrival.putsKeyIn ? arrival.access.providerKey(name) !== null : name === arrival.target.provider;
+  const foreign = routing.router
+    .foreign({ policy, profile, dialect })
+    .filter(({ provider, model }) => hasKey(provider) && forbidden(provider, model) === null);
   const decision = routing.router.decide({
     policy,
     dialect,
@@ -91,10 +102,9 @@ export async function planCall(
     complexity: assessment.complexity,
     wishes,
     kept,
-    forbidden: (name, model) =>
-      (providerRefusal(arrival.access, name) ?? modelRefusal(arrival, model))?.message ?? null,
-    hasKey: (name) =>
-      arrival.putsKeyIn ? arrival.access.providerKey(name) !== null : name === arrival.target.provider,
+    forbidden,
+    hasKey,
+    cannotCarry: await carriage(call, isOpen, foreign, services),
   });
   const isRefused = decision.kind === 'refuse' && mode === 'on';
   return {

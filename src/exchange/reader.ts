@@ -1,7 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { DialectName } from '../config/dialects.ts';
 import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
+import type { Asked } from '../dialects/neutral-dialect.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
+import type { TranslatedReply } from '../translate/reply.ts';
+import type { JudgeTask, Translated, TranslationTask } from '../translate/translate.ts';
 import work, { type Result, type Task } from './reader-worker.ts';
 
 /** Parsing, canonicalising and hashing 128 KB takes about half a millisecond; more goes to a worker. */
@@ -12,8 +16,13 @@ export interface Reader {
   request(dialect: Dialect, body: Uint8Array, endpoint: string): Promise<RequestFacts | null>;
   prompt(dialect: Dialect, body: Uint8Array): Promise<PromptText>;
   /** A JSON body with some of its members changed. */
-  edit(dialect: Dialect, body: Uint8Array, edits: MemberEdits): Promise<Buffer>;
+  edit(body: Uint8Array, edits: MemberEdits): Promise<Buffer>;
   reply(dialect: Dialect, body: Uint8Array, head: ReplyHead): Promise<ReplyFacts>;
+  /** Why a request cannot be carried over to each of these; null: it can. */
+  judge(task: JudgeTask): Promise<(string | null)[]>;
+  translate(task: TranslationTask): Promise<Translated>;
+  /** A whole reply of a dialect, for whoever asked. */
+  translateReply(to: DialectName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
   close(): Promise<void>;
 }
 
@@ -35,11 +44,19 @@ export function createReader(): Reader {
   return {
     request: ({ name }, body, endpoint) => run({ kind: 'request', dialect: name, body, endpoint }),
     prompt: ({ name }, body) => run({ kind: 'prompt', dialect: name, body }),
-    async edit({ name }, body, edits) {
-      const edited = await run({ kind: 'edit', dialect: name, body, edits });
-      return Buffer.from(edited.buffer, edited.byteOffset, edited.length);
-    },
+    edit: async (body, edits) => asBuffer(await run({ kind: 'edit', body, edits })),
     reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
+    judge: ({ body, ...task }) => run({ kind: 'judge', body, task }),
+    translate: ({ body, ...task }) => run({ kind: 'translate', body, task }),
+    async translateReply(to, asked, body, status) {
+      const reply = await run({ kind: 'translateReply', body, to, asked, status });
+      return { ...reply, body: asBuffer(reply.body) };
+    },
     close: () => pool.destroy(),
   };
+}
+
+/** A buffer that has crossed from a worker is none any more. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

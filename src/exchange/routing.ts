@@ -5,18 +5,21 @@ import type { MemberEdits } from '../dialects/openai/edit-members.ts';
 import type { Assessment, Decision, Place } from '../routing/router.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelRefusal } from './allowed.ts';
-import { type Arrival, readdress } from './arrival.ts';
-import { targetFields } from './draft.ts';
+import type { Arrival } from './arrival.ts';
 import { type Asked, endpoints, type Plan, planCall } from './plan.ts';
+import { readdress } from './redirect.ts';
 import type { Services } from './services.ts';
 
 /** A call as it goes on, and what the ledger and the caller are told of the choice. */
 export interface Routed {
+  /** As if the caller had asked for the model itself. */
   arrival: Arrival;
   facts: RequestFacts;
   bytes: Buffer;
   /** null: as it came. */
   body: Buffer | null;
+  /** Where it goes; null: where the config says. */
+  place: Place | null;
   fields: Partial<UsageRecord>;
   headers: Record<string, string>;
   /** What it is compared with; null: the call was not given to another model. */
@@ -35,6 +38,7 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     facts,
     bytes,
     body: null,
+    place: null,
     headers: {},
     baseline: null,
     shadow: null,
@@ -54,22 +58,23 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
   if (!decision || mode !== 'on') return { ...same, fields, shadow: to };
 
   const headers = headersOf(decision, assessment, facts.model);
-  const dialect = arrival.dialect;
-  const provider = to && services.providers[to.provider];
-  const endpoint = to && endpoints[dialect?.name ?? '']?.(to.model, arrival.target.endpoint);
-  if (!to || !provider || !dialect || !endpoint) return { ...same, fields, headers };
-  const moved = readdress(arrival, { name: to.provider, provider, endpoint }, head);
+  const { dialect, target } = arrival;
+  const endpoint = to && endpoints[dialect?.name ?? '']?.(to.model, target.endpoint);
+  if (!to || !dialect || !endpoint) return { ...same, fields, headers };
   const edits = editsOf(plan, facts, to.model, dialect.name);
-  const body = Object.keys(edits).length === 0 ? null : await services.reader.edit(dialect, bytes, edits);
+  const body = Object.keys(edits).length === 0 ? null : await services.reader.edit(bytes, edits);
   const changed = body ?? bytes;
+  const query = /\?.*$/s.exec(target.path)?.[0] ?? '';
+  const here = { name: target.provider, provider: arrival.provider, endpoint: endpoint + query, dialect };
   return {
-    arrival: moved,
+    arrival: endpoint === target.endpoint ? arrival : readdress(arrival, head, here),
     // Its hash is that of what is sent: a kept answer is given to all who ask this model the same.
     facts: (await services.reader.request(dialect, changed, endpoint)) ?? facts,
     bytes: changed,
     body,
+    place: to,
     headers,
-    fields: { ...fields, ...targetFields(moved, services.fingerprint) },
+    fields,
     baseline: decision.baseline,
     shadow: null,
     refusal: null,

@@ -30,7 +30,7 @@ export interface ForwardedCall {
   observation: Observation | null;
   /** The end of the reply was seen. */
   ended: boolean;
-  routed: Routed | null;
+  routed: Pick<Routed, 'facts' | 'baseline' | 'shadow'> | null;
 }
 
 /** The finished record: outcome, usage, price. */

@@ -63,6 +63,7 @@ export interface ProcessingResponse {
     fields: Record<string, { structValue: { fields: Record<string, { stringValue: string }> } }>;
   };
   mode_override?: ProcessingMode;
+  override_message_timeout?: { seconds: number };
 }
 
 export type ProcessStream = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { Asker } from './asker.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
 import type { LimitState } from './limits.ts';
+import { createOwnWindows } from './own-windows.ts';
 import type { Processes } from './processes.ts';
 
 /** Windows that a process knows to be used up; for one that is forgotten the store is asked again. */
@@ -15,7 +16,7 @@ const keyPrefix = 'weir:limit';
 /** What was counted at once. */
 interface Batch {
   points: number;
-  counted: Promise<{ result: RateLimiterRes; sharers: number; giveBack(): void }>;
+  counted: Promise<{ used: number; resetMs: number; sharers: number; giveBack(): void }>;
 }
 
 export interface RequestWindows {
@@ -35,28 +36,25 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
   });
   // Each call brings the length of its window, and what it is compared with: a policy that changes begins nothing anew.
   const options = { keyPrefix, points: Number.MAX_SAFE_INTEGER, duration: 1 };
-  const memory = new RateLimiterMemory(options);
+  const ownWindow = createOwnWindows();
   const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis.client });
 
-  async function countAlone(key: string, points: number, customDuration: number, sharers: number) {
-    const result = await memory.consume(key, points, { customDuration });
-    const endsAt = Date.now() + result.msBeforeNext;
-    // At once: what comes next is counted after it.
-    const giveBack = () => {
-      if (Date.now() < endsAt) void memory.reward(key);
-    };
-    return { result, sharers, giveBack };
+  function countAlone(key: string, points: number, windowMs: number, sharers: number) {
+    const window = ownWindow(key, windowMs);
+    window.change(points);
+    return { used: window.used(), resetMs: window.leftMs(), sharers, giveBack: () => window.change(-1) };
   }
 
-  async function countMany(key: string, points: number, customDuration: number) {
-    if (!redis || !shared) return countAlone(key, points, customDuration, 1);
+  async function countMany(key: string, points: number, windowMs: number) {
+    if (!redis || !shared) return countAlone(key, points, windowMs, 1);
     try {
-      const result = await redis.ask(() => shared.consume(key, points, { customDuration }));
-      const giveBack = () =>
-        redis.tell(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, result.msBeforeNext));
-      return { result, sharers: 1, giveBack };
+      const { consumedPoints: used, msBeforeNext: resetMs } = await redis.ask(() =>
+        shared.consume(key, points, { customDuration: windowMs / 1000 }),
+      );
+      const giveBack = () => redis.tell(() => redis.client.weirAdjust(`${keyPrefix}:${key}`, -1, resetMs));
+      return { used, resetMs, sharers: 1, giveBack };
     } catch {
-      return countAlone(key, points, customDuration, processes.count());
+      return countAlone(key, points, windowMs, processes.count());
     }
   }
 
@@ -70,7 +68,7 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
       points: 0,
       counted: Promise.resolve().then(() => {
         batches.delete(key);
-        return countMany(key, batch.points, windowMs / 1000);
+        return countMany(key, batch.points, windowMs);
       }),
     };
     batches.set(key, batch);
@@ -80,9 +78,8 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
   async function countOne(key: string, windowMs: number) {
     const batch = batchOf(key, windowMs);
     const place = ++batch.points;
-    const { result, sharers, giveBack } = await batch.counted;
-    const number = result.consumedPoints - batch.points + place;
-    return { number, resetMs: result.msBeforeNext, sharers, giveBack };
+    const { used, resetMs, sharers, giveBack } = await batch.counted;
+    return { number: used - batch.points + place, resetMs, sharers, giveBack };
   }
 
   return {

@@ -10,7 +10,7 @@ declare module 'ioredis' {
       windowMs: number,
       force: 0 | 1,
     ): Result<[number, number, number], Context>;
-    /** Changes what was counted in a window, if it is still the one that had `leftMs` left. */
+    /** Changes what was counted in a window, if it is still the one that had `leftMs` left; one that counts nothing ends. */
     weirAdjust(key: string, delta: number, leftMs: number): Result<number, Context>;
     /** Adds a running call if there is room: [1 | 0, running]. */
     weirEnter(
@@ -43,7 +43,9 @@ return {1, used, left}`;
 const adjust = `
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 or left > tonumber(ARGV[2]) then return 0 end
-return redis.call('INCRBY', KEYS[1], ARGV[1])`;
+local used = redis.call('INCRBY', KEYS[1], ARGV[1])
+if used <= 0 then redis.call('DEL', KEYS[1]) end
+return used`;
 
 const enter = `${nowMs}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

@@ -1,11 +1,8 @@
-import { LRUCache } from 'lru-cache';
 import type { LimitConfig } from '../config/policy/limits.ts';
 import type { Asker } from './asker.ts';
 import { type Counted, shareOf, stateOf } from './counted.ts';
+import { createOwnWindows } from './own-windows.ts';
 import type { Processes } from './processes.ts';
-
-/** Windows that a process counts in by itself. */
-const maxWindows = 100_000;
 
 /** Counts `amount` if it fits; the command for the store is sent in this tick. Never rejects. */
 export type TokenWindows = (limit: LimitConfig, key: string, amount: number) => Promise<Counted>;
@@ -25,22 +22,14 @@ interface Taken {
  * lets its share pass.
  */
 export function createTokenWindows(redis: Asker | null, processes: Processes): TokenWindows {
-  const windows = new LRUCache<string, { used: number; endsAt: number }>({ max: maxWindows });
+  const ownWindow = createOwnWindows();
 
   function takeAlone(limit: LimitConfig, key: string, amount: number, sharers: number): Taken {
-    const now = Date.now();
-    const known = windows.get(key);
-    const window = known && known.endsAt > now ? known : { used: 0, endsAt: now + (limit.window ?? 0) };
+    const { used, leftMs, change } = ownWindow(key, limit.window ?? 0);
     const most = shareOf(limit.tokens ?? 0, sharers);
-    const fits = window.used + amount <= most || limit.shadow === true;
-    if (fits) {
-      window.used += amount;
-      windows.set(key, window);
-    }
-    const change = (delta: number) => {
-      window.used += delta;
-    };
-    return { fits, used: window.used, most, resetMs: window.endsAt - now, change };
+    const fits = used() + amount <= most || limit.shadow === true;
+    if (fits) change(amount);
+    return { fits, used: used(), most, resetMs: leftMs(), change };
   }
 
   async function take(limit: LimitConfig, key: string, amount: number): Promise<Taken> {

@@ -1,4 +1,5 @@
 import type { ExplainRoute } from '../api/routes/route.ts';
+import { createModels } from '../config/models.ts';
 import type { Config } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
 import { explainRoute } from '../exchange/explain.ts';
@@ -8,10 +9,11 @@ import type { createRouting } from './routing.ts';
 /** What `/route/explain` tells: by the policy of the organization and the providers' keys as the database has them now. */
 export function createExplain(
   pool: Pool,
-  config: Pick<Config, 'providers' | 'defaults'>,
+  config: Pick<Config, 'providers' | 'models' | 'defaults'>,
   routing: () => ReturnType<typeof createRouting>,
 ): ExplainRoute {
   const { providers, defaults } = config;
+  const models = createModels(config.models);
   return async (organization, path, body) => {
     const [policy, { rows }, ready] = await Promise.all([
       readPolicy(pool, defaults, organization),
@@ -29,6 +31,6 @@ export function createExplain(
       // Nothing is sent: that there is one is enough.
       providerKey: (name: string) => (added.has(name) ? 'a key' : providers[name]?.api_key || null),
     };
-    return explainRoute({ organization, policy, access, path, body }, { providers, routing: ready });
+    return explainRoute({ organization, policy, access, path, body }, { providers, models, routing: ready });
   };
 }

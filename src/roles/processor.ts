@@ -3,10 +3,14 @@ import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
 import { formatAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
+import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
+import { names } from '../envoy/inputs.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
+import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
+import { createRelay } from '../extproc/relay.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createIdentity } from '../identity/create.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
@@ -26,7 +30,7 @@ import { createOverrides } from '../usage/prices/overrides.ts';
 import { createRouting } from './routing.ts';
 import type { Role } from './run.ts';
 
-/** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
+/** Calls that still run when a processor beside its Envoy is stopped have this long: Envoy has drained before. */
 const streamTimeoutMs = 10_000;
 const shipTimeoutMs = 15_000;
 /** Of requests and replies of the calls that run: beyond it they are not cached, and counted by their length. */
@@ -43,12 +47,13 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const now = () => performance.timeOrigin + performance.now();
   mkdirSync(paths.root, { recursive: true });
+  const keyring = createKeyring(sealKeysOf(config, paths));
   const identity = createIdentity({
     url,
     defaults: config.defaults,
     providers: config.providers,
     organizations: settings.organizations,
-    keyring: createKeyring(sealKeysOf(config, paths)),
+    keyring,
     file: paths.identity,
     log,
     now,
@@ -89,44 +94,68 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     log,
   });
   const routing = await createRouting(config, { pricer, redis, paces, now, replay: replays.offer });
+  const held = createByteBudget(heldBytes);
+  // Connections of its own: nothing that takes long is to come before what a call waits for.
+  const coldPool = url === null ? null : createPool(url, { log, max: 3 });
+  const cache = createCache({
+    redis,
+    cold: url === null || !coldPool ? null : { url, pool: coldPool, retentionMs: config.retention.answers },
+    keyring,
+    held,
+    now,
+    log,
+  });
+  await cache.start();
+  const { listen } = config.processor;
+  // An Envoy elsewhere does not reach a socket here.
+  const relay =
+    listen === 'unix'
+      ? createRelay({ socket: paths.sockets.relay(index), cluster: names.relayCluster(index) })
+      : null;
   const exchanges = createExchanges({
     providers: config.providers,
+    models: createModels(config.models),
+    aliases: aliasesOf(config.models),
     identity: withOwnCalls(identity, own),
     intercepted: config.intercepted,
     limits,
-    cache: createCache(redis, { now, log }),
+    cache,
+    relay,
     reader,
     routing,
     ledger,
     pricer,
     counter,
-    held: createByteBudget(heldBytes),
+    held,
     fingerprint,
     now,
     log,
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const server = createExtProcServer({
-    listen: config.processor.listen === 'unix' ? paths.sockets.processor(index) : config.processor.listen,
+    listen: listen === 'unix' ? paths.sockets.processor(index) : listen,
     tls: config.tls,
     start: exchanges.start,
     workloads: createWorkloads(config.workloads, { log, now }),
     log,
   });
+  await relay?.start();
   await server.start();
   return {
     async stop() {
       await replays.stop();
-      await server.stop(streamTimeoutMs);
+      const timeoutMs = listen === 'unix' ? streamTimeoutMs : config.processor.drain;
+      await Promise.all([server.stop(timeoutMs), relay?.stop(timeoutMs)]);
       await exchanges.settled();
       await limits.stop();
+      await cache.stop();
       const { left } = await ledger.drain(shipTimeoutMs);
       if (left > 0)
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
       await ledger.stop();
       await identity.stop();
       await paces.stop();
-      await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end()]);
+      await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end(), coldPool?.end()]);
     },
   };
 };

@@ -1,7 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { RoutedCall } from '../proof/replay.ts';
 import type { RedisConnection } from '../redis/connection.ts';
-import { sameDialectOnly } from '../routing/carry.ts';
 import { createConversations } from '../routing/conversations.ts';
 import type { Paces } from '../routing/paces.ts';
 import { createRouter } from '../routing/router.ts';
@@ -28,7 +27,6 @@ export async function createRouting(
     paces,
     tokens: await createTokens(),
     scorer: createScorer(),
-    canCarry: sameDialectOnly,
     now,
   });
   return {

@@ -2,7 +2,6 @@ import type { Config, ProviderConfig } from '../config/schema.ts';
 import type { Conversation, Needs } from '../dialects/conversation.ts';
 import { familyProvider } from '../dialects/target.ts';
 import { noUsage, type TokenUsage } from '../dialects/usage.ts';
-import { type CanCarry, dialectAt } from './carry.ts';
 import { modelFacts } from './models.ts';
 
 /** What a model at a provider is known to take: milliseconds to the first token, and tokens a second. */
@@ -32,7 +31,8 @@ export interface Surroundings {
   pace(provider: string, model: string): Pace | null;
   /** Why the provider is left alone for now; null: it is well. */
   ailing(provider: string, model: string): string | null;
-  canCarry: CanCarry;
+  /** Why the call cannot be carried to this model in its dialect; null: it can. */
+  cannotCarry(provider: string, model: string): string | null;
 }
 
 /** The call, as far as a choice needs it. */
@@ -114,9 +114,8 @@ export function candidateOf(entry: string, call: Call, around: Surroundings): Ca
     whyNot.push('no provider is known for it: set models.<name>.provider, or write <provider>/<model>');
   else if (!config) whyNot.push(`there is no provider ${provider}`);
   else {
-    const dialect = dialectAt(config.api, call.dialect);
-    if (!around.canCarry(call.dialect, dialect))
-      whyNot.push(`${provider} speaks ${dialect}, and this call is ${call.dialect}`);
+    const cannot = around.cannotCarry(provider, model);
+    if (cannot !== null) whyNot.push(cannot);
     if (call.providers && !call.providers.includes(provider))
       whyNot.push(`the provider ${provider} is not allowed`);
     const forbidden = around.forbidden(provider, model);

@@ -1,10 +1,11 @@
+import { createModels } from '../config/models.ts';
 import type { OptimizeFor, RoutingPolicy } from '../config/policy/routing.ts';
 import type { Config } from '../config/schema.ts';
 import type { Conversation } from '../dialects/conversation.ts';
 import type { Pricer } from '../usage/price.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
-import type { Call, Surroundings } from './candidates.ts';
-import type { CanCarry } from './carry.ts';
+import { type Call, placeOf, type Surroundings } from './candidates.ts';
+import { type CannotCarry, dialectOf, type Foreign } from './carry.ts';
 import { baselineOf, type Choice, choose, type Kept, keepReason } from './choose.ts';
 import { baseComplexity, type Complexity, complexTokens, keywordIn, scoredComplexity } from './complexity.ts';
 import type { Paces } from './paces.ts';
@@ -47,6 +48,7 @@ export interface RouteRequest {
   /** Why the caller may not call this model at this provider; null: it may. */
   forbidden(provider: string, model: string): string | null;
   hasKey(provider: string): boolean;
+  cannotCarry: CannotCarry;
 }
 
 export interface Place {
@@ -71,6 +73,8 @@ export type Decision = {
 
 export interface Router {
   assess(conversation: Conversation, policy: RoutingPolicy): Assessment;
+  /** The models of a profile that are spoken to in another dialect. */
+  foreign(call: Pick<RouteRequest, 'policy' | 'profile' | 'dialect'>): Foreign[];
   decide(request: RouteRequest): Decision;
   explain(
     conversation: Conversation,
@@ -87,16 +91,20 @@ export function createRouter(options: {
   paces: Paces;
   tokens: Tokens;
   scorer: Scorer;
-  canCarry: CanCarry;
   now: () => number;
 }): Router {
-  const { providers, models, pricer, paces, tokens, scorer, canCarry, now } = options;
+  const { providers, models, pricer, paces, tokens, scorer, now } = options;
   const price: Surroundings['price'] = (provider, model, usage) => {
     const base = providers[provider]?.base_url;
     if (base === undefined) return null;
     const query = { provider, baseUrl: base, model, usage, parts: [], tools: {}, at: now() };
     const found = pricer({ ...query, serviceTier: null, terms: {}, credential: null });
     return found && { usd: Number(amountOf(found.usd)) / 1e18, contextWindow: found.contextWindow };
+  };
+  const configured = createModels(models);
+  const dialectThere = (provider: string, model: string, dialect: string) => {
+    const api = providers[provider]?.api;
+    return api ? dialectOf({ provider, api, model: configured(model) }, dialect) : dialect;
   };
 
   return {
@@ -108,6 +116,16 @@ export function createRouter(options: {
       return { complexity: rulesComplexity(conversation, tokens), score: null };
     },
 
+    foreign({ policy, profile, dialect }) {
+      const table = profileTable(profile ?? policy.profile, policy);
+      const rows = Object.values(table ?? {}).flatMap((row) => Object.values(row).flat());
+      return [...new Set(rows)].flatMap((entry) => {
+        const { provider, model } = placeOf(entry, { providers, models });
+        const there = provider === null ? dialect : dialectThere(provider, model, dialect);
+        return provider === null || there === dialect ? [] : [{ provider, model, dialect: there }];
+      });
+    },
+
     decide(request) {
       const { policy, conversation, complexity, wishes } = request;
       const profile = request.profile ?? policy.profile;
@@ -117,7 +135,10 @@ export function createRouter(options: {
         providers,
         models,
         price,
-        canCarry,
+        cannotCarry(provider, model) {
+          const dialect = dialectThere(provider, model, request.dialect);
+          return dialect === request.dialect ? null : request.cannotCarry({ provider, model, dialect });
+        },
         forbidden: request.forbidden,
         hasKey: request.hasKey,
         pace: paces.of,

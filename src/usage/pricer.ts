@@ -26,7 +26,7 @@ export function createPricer(overrides: PriceOverrides = noOverrides): Pricer {
     if (known !== undefined) return known;
     const own = overrides.model(provider, model);
     const seller = findProvider(table, provider, baseUrl);
-    const listed = own ?? (seller && findModel(table, seller, model));
+    const listed = own ?? (seller && findModel(table, seller, overrides.nameThere(model)));
     const result = listed ? { provider: own ? 'config' : (seller?.id ?? ''), model: listed } : false;
     found.set(key, result);
     return result;

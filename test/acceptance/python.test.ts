@@ -8,10 +8,12 @@ const program = `
 import json, openai
 client = openai.OpenAI(max_retries=0)
 messages = [{"role": "user", "content": "Where is Zürich?"}]
+# A kept plain answer would come as a stream of other pieces.
+others = [{"role": "user", "content": "And where is Zürich?"}]
 tool = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}}
 said = {}
 said["plain"] = client.chat.completions.create(model="gpt-4o", messages=messages).choices[0].message.content
-said["streamed"] = [c.choices[0].delta.content for c in client.chat.completions.create(model="gpt-4o", messages=messages, stream=True)]
+said["streamed"] = [c.choices[0].delta.content for c in client.chat.completions.create(model="gpt-4o", messages=others, stream=True)]
 said["tools"] = client.chat.completions.create(model="gpt-4o", messages=messages, tools=[tool]).choices[0].message.tool_calls[0].function.arguments
 said["models"] = [m.id for m in client.models.list()]
 try:

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { type MockProvider, startProvider } from '../fixtures/provider.ts';
 import { startWeir, type TestWeir } from '../fixtures/weir.ts';
@@ -143,7 +144,20 @@ test('an ordinary call for a dear model goes to the cheap one; the header and a 
   assert.match(cheap.data.model, /^gpt-4o-mini/);
 });
 
-test('Anthropic’s and Google’s calls get a model of those who speak their form', async () => {
+test('the model of the table may speak another dialect: the call is translated, and the answer back', async () => {
+  const claude = new Anthropic({ baseURL: weir.egress, apiKey: weir.callKey, maxRetries: 0 });
+  const message = { model: 'auto', max_tokens: 100, messages: [{ role: 'user' as const, content: 'Who?' }] };
+  const whole = await claude.messages.create(message).withResponse();
+  assert.equal(whole.response.headers.get('x-weir-model'), 'gpt-3.5-turbo');
+  assert.equal(whole.response.headers.get('x-weir-provider'), 'openai');
+  assert.deepEqual([whole.data.type, whole.data.content[0]?.type], ['message', 'text']);
+  const streamed = await claude.messages.stream({ ...message, system: 'In a stream.' }).finalMessage();
+  assert.equal(streamed.stop_reason, 'end_turn');
+  assert(streamed.usage.output_tokens > 0);
+  assert.equal(provider.requests.at(-1)?.headers.authorization, 'Bearer sk-of-the-house');
+});
+
+test('what cannot be carried over goes to a model of those who speak its form', async () => {
   const post = async (path: string, body: Extra) => {
     const headers = { authorization: `Bearer ${weir.callKey}`, 'content-type': 'application/json' };
     const reply = await fetch(`${weir.egress}${path}`, {
@@ -154,14 +168,16 @@ test('Anthropic’s and Google’s calls get a model of those who speak their fo
     assert.equal(reply.status, 200, await reply.text());
     return native.requests.at(-1);
   };
-  const claude = await post('/v1/messages', { model: 'auto', max_tokens: 100, messages: user('Who?') });
+  const top = { max_tokens: 100, top_k: 5, messages: user('Who?') };
+  const claude = await post('/v1/messages', { model: 'auto', ...top });
   assert.equal(JSON.parse(claude?.body.toString() ?? '{}').model, 'claude-3-haiku');
   assert.deepEqual([claude?.path, claude?.headers['x-api-key']], ['/v1/messages', 'sk-ant']);
   const contents = [{ role: 'user', parts: [{ text: 'Who?' }] }];
-  const gemini = await post('/v1beta/models/weir%2Fcurrent:generateContent', { contents });
+  const tools = [{ codeExecution: {} }];
+  const gemini = await post('/v1beta/models/weir%2Fcurrent:generateContent', { contents, tools });
   assert.equal(gemini?.path, '/v1beta/models/gemini-3.8-flash:generateContent');
   assert.equal(gemini?.headers['x-goog-api-key'], 'g-key');
-  assert.deepEqual(JSON.parse(gemini?.body.toString() ?? '{}'), { contents });
+  assert.deepEqual(JSON.parse(gemini?.body.toString() ?? '{}'), { contents, tools });
 });
 
 test('the own key of an application is for its provider alone', async () => {
@@ -175,9 +191,10 @@ test('the own key of an application is for its provider alone', async () => {
 });
 
 test('where no model is able each is named with its reason', async () => {
+  const audio = { type: 'input_audio', input_audio: { data: 'AA==', format: 'wav' } };
   const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } };
   const reply = await smart({
-    messages: [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }, image] }],
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }, image, audio] }],
     max_latency_ms: 1,
   });
   assert.equal(reply.status, 400);
@@ -186,7 +203,7 @@ test('where no model is able each is named with its reason', async () => {
   for (const model of ['gpt-3.5-turbo', 'claude-3-haiku', 'gpt-4-turbo', 'claude-3-sonnet', 'gpt-4'])
     assert(error.message.includes(`${model}: `), error.message);
   assert.match(error.message, /it has no images/);
-  assert.match(error.message, /claude-3-haiku: anthropic speaks anthropic-messages/);
+  assert.match(error.message, /claude-3-haiku: [^;]*cannot be carried over to anthropic-messages/);
   assert.match(error.message, /expected to take \d+ ms, more than 1/);
   const wrong = await smart({ messages: user('x'), optimize_for: 'luck' });
   assert.equal(wrong.headers.get('x-weir-error'), 'invalid_routing');
@@ -250,8 +267,11 @@ test('/route/explain tells where a call would go, and why, and sends nothing', a
   const sum = body.contributions.reduce((total, each) => total + each.contribution, body.bias);
   assert(Math.abs(sum - body.score) < 1e-9);
   const claude = body.candidates.find(({ model }) => model === 'claude-3-haiku');
-  assert.equal(claude?.able, false);
-  assert(claude.why_not.length > 0);
+  assert.equal(claude?.able, true);
+  const bound = await explain({ messages: user('Extract.'), tools: [{ type: 'web_search' }] });
+  const carried = bound.body.candidates.find(({ model }) => model === 'claude-3-haiku');
+  assert.equal(carried?.able, false);
+  assert.match(carried.why_not.join(), /cannot be carried over to anthropic-messages/);
   const kept = await explain({ model: 'gpt-4o-mini', messages: user('Hi') }, '?path=/v1/chat/completions');
   assert.equal(kept.body.decision, 'keep');
   assert.equal((await explain({ input: 'x' }, '?path=/v1/embeddings')).status, 400);

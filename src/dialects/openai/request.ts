@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalForm } from '../canonical.ts';
 import { readConversation } from '../conversation.ts';
 import type { RequestFacts } from '../dialect.ts';
-import { asCount, asNumber, asObject, asString, firstCount, type JsonObject, readJson } from '../json.ts';
+import { asCount, asNumber, asObject, asString, firstCount, type JsonObject, readOnce } from '../json.ts';
 import { prefixHashes } from '../prefix-hashes.ts';
 import type { Reuse } from '../reuse.ts';
 import { isData, shortName } from '../text.ts';
@@ -15,7 +15,7 @@ export interface Body {
 
 /** null: the body is no JSON object. */
 export function readBody(bytes: Uint8Array): Body | null {
-  const json = readJson(bytes);
+  const json = readOnce(bytes);
   const request = asObject(json?.value);
   return json && request && { request, text: json.text };
 }

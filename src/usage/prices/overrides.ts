@@ -7,11 +7,17 @@ import type { ModelPrices } from './table.ts';
 export interface PriceOverrides {
   /** Prices in place of the table's. */
   model(provider: string, model: string): ModelPrices | undefined;
+  /** The name that a provider has for a model that is asked for by another. */
+  nameThere(model: string): string;
   /** Agreements: the list price times a factor. */
   factors(query: PriceQuery): Factor[];
 }
 
-export const noOverrides: PriceOverrides = { model: () => undefined, factors: () => [] };
+export const noOverrides: PriceOverrides = {
+  model: () => undefined,
+  nameThere: (model) => model,
+  factors: () => [],
+};
 
 type Models = Config['models'];
 type Agreements = Config['price_agreements'];
@@ -22,7 +28,7 @@ export function createOverrides(
   agreements: Agreements,
   fingerprint: (credential: string) => string,
 ): PriceOverrides {
-  const priced = Object.entries(models).flatMap(([id, { provider, price, context_window }]) => {
+  const priced = Object.entries(models).flatMap(([id, { provider, model: there, price, context_window }]) => {
     if (!price) return [];
     const model: ModelPrices = {
       id,
@@ -30,7 +36,7 @@ export function createOverrides(
       prices: price,
       ...(context_window !== undefined && { context_window }),
     };
-    return [{ provider, id: id.toLowerCase(), model }];
+    return [{ provider, names: [id, there ?? id].map((name) => name.toLowerCase()), model }];
   });
   const rules = agreements.map(({ credential, ...rule }) => ({
     ...rule,
@@ -39,11 +45,19 @@ export function createOverrides(
   }));
   return {
     model: (provider, model) =>
-      priced.find((each) => each.id === model.toLowerCase() && (each.provider ?? provider) === provider)
-        ?.model,
+      priced.find(
+        (each) => each.names.some((name) => isNamed(model, name)) && (each.provider ?? provider) === provider,
+      )?.model,
+    nameThere: (model) => models[model]?.model ?? model,
     factors: (query) =>
       rules.filter((rule) => holds(rule, query)).map(({ name, factor }) => ({ name, factor })),
   };
+}
+
+/** `claude-*` is a name of all that begin so. */
+function isNamed(model: string, name: string): boolean {
+  const lower = model.toLowerCase();
+  return name.endsWith('*') ? lower.startsWith(name.slice(0, -1)) : lower === name;
 }
 
 function holds(

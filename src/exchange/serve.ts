@@ -1,0 +1,118 @@
+import type { ModelConfig } from '../config/models.ts';
+import type { RequestFacts } from '../dialects/dialect.ts';
+import type { Refusal } from '../dialects/errors.ts';
+import { neutralDialects, neutralName } from '../dialects/neutral-registry.ts';
+import { dialectByName } from '../dialects/registry.ts';
+import { dialectOf } from '../routing/carry.ts';
+import type { Place } from '../routing/router.ts';
+import type { TranslationTarget } from '../translate/translate.ts';
+import { providerRefusal } from './allowed.ts';
+import { type Arrival, keyMissing } from './arrival.ts';
+import type { Headers, RequestHead } from './messages.ts';
+import { asksUsage } from './outgoing.ts';
+import { readdress } from './redirect.ts';
+import type { Services } from './services.ts';
+
+/** Who serves a call, by the model that it asks for. */
+export type Serving = { kind: 'served'; served: Served } | { kind: 'refused'; refusal: Refusal };
+
+export interface Served {
+  /** The call as it goes to that provider, in the dialect that is spoken there. */
+  arrival: Arrival;
+  /** With a hash that tells apart who answered, and in which dialect. */
+  facts: RequestFacts;
+  /** The model's name there, where the body names another. */
+  rename: string | null;
+  /** Set where the provider speaks another dialect than the caller. */
+  translation: TranslationTarget | null;
+}
+
+interface Asking {
+  head: RequestHead;
+  arrival: Arrival;
+  facts: RequestFacts;
+  /** Where routing gives it; null: it goes where the config says. */
+  place: Place | null;
+}
+
+/** Asks the config for the model. A path that names its provider keeps it, and so does a foreign credential. */
+export function serve(call: Asking, { providers, models }: Pick<Services, 'providers' | 'models'>): Serving {
+  const { head, arrival, facts, place } = call;
+  const model = models(place?.model ?? facts.model);
+  const named = place?.provider ?? model?.provider ?? arrival.target.provider;
+  const provider = providers[named];
+  const moves = named !== arrival.target.provider;
+  const keeps = !place && moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
+  if ((!model && !place) || !provider || keeps || facts.model === null)
+    return allowed({ arrival, facts, rename: null, translation: null });
+  const holds = model && (model.provider === undefined || model.provider === named);
+  const served = servedBy(call, { name: named, provider, model: holds ? model : {} });
+  return served ? allowed(served) : untranslatable(arrival, named);
+}
+
+/** The provider may be called, and there is a key for it. */
+function allowed(served: Served): Serving {
+  const { access, target, putsKeyIn, credential } = served.arrival;
+  const missing = putsKeyIn && credential === null ? keyMissing(target.provider) : null;
+  const refusal = providerRefusal(access, target.provider) ?? missing;
+  return refusal ? { kind: 'refused', refusal } : { kind: 'served', served };
+}
+
+function untranslatable({ dialect }: Arrival, provider: string): Serving {
+  const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, between OpenAI, Anthropic and Gemini.`;
+  return { kind: 'refused', refusal: { code: 'not_translatable', message } };
+}
+
+interface Server {
+  name: string;
+  provider: Arrival['provider'];
+  model: ModelConfig;
+}
+
+/** null: what the provider speaks cannot be translated to. */
+function servedBy({ head, arrival, facts, place }: Asking, { name, provider, model }: Server): Served | null {
+  const asking = arrival.dialect?.name ?? '';
+  const asked = facts.model ?? '';
+  const there = model.model ?? place?.model ?? asked;
+  const same = name === arrival.target.provider;
+  const speaks = dialectOf({ provider: name, api: provider.api, model }, asking);
+  const wanted = same && !model.dialect ? asking : speaks;
+  const from = neutralName(asking);
+  if (wanted === asking || (!from && provider.api === arrival.provider.api)) {
+    if (same && there === asked) return { arrival, facts, rename: null, translation: null };
+    const endpoint = endpointOf(arrival, asked, there);
+    const moved = readdress(arrival, head, { name, provider, endpoint, dialect: arrival.dialect });
+    const isInPath = arrival.target.endpoint !== moved.target.endpoint;
+    const rename = there === asked || isInPath ? null : there;
+    // What routing chose is the call's own by now.
+    const hash = place && rename === null ? facts.hash : `${facts.hash} ${there}`;
+    return { arrival: moved, facts: { ...facts, hash }, rename, translation: null };
+  }
+  const to = neutralName(wanted);
+  if (!from || !to) return null;
+  const endpoint = neutralDialects[to].endpoint(there, facts.stream).replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
+  return {
+    arrival: readdress(arrival, head, { name, provider, endpoint, dialect: dialectByName(to) }),
+    facts: { ...facts, hash: `${facts.hash} ${asking} ${there}`, hidesUsage: false },
+    rename: null,
+    translation: {
+      dialect: to,
+      model: there,
+      askUsage: asksUsage(provider),
+      maxTokens: model.max_output_tokens ?? null,
+      leaveOut: [...(model.leave_out ?? []), ...leftOutBy(head.headers)],
+    },
+  };
+}
+
+/** `x-weir-leave-out: caching, thinking`. */
+export function leftOutBy(headers: Headers): string[] {
+  return (headers.get('x-weir-leave-out') ?? '').split(',').map((each) => each.trim().toLowerCase());
+}
+
+/** The endpoint that was called, with its query; Google's has the model in it. */
+function endpointOf({ target }: Arrival, asked: string, there: string): string {
+  const query = /\?.*$/s.exec(target.path)?.[0] ?? '';
+  const named = (model: string) => `/models/${encodeURIComponent(model)}:`;
+  return target.endpoint.replace(named(asked), () => named(there)) + query;
+}

@@ -1,0 +1,109 @@
+import type { StreamFilter } from '../dialects/dialect.ts';
+import type { Refusal } from '../dialects/errors.ts';
+import { neutralName } from '../dialects/neutral-registry.ts';
+import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
+import type { Arrival } from './arrival.ts';
+import type { BodyEdit, ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
+import { asBuffer } from './reader.ts';
+import type { Served } from './serve.ts';
+import type { Services } from './services.ts';
+
+/** The request as the provider gets it. */
+export type Sent =
+  | { kind: 'sent'; body: Buffer | null; reply: TranslatedReply | null }
+  | { kind: 'refused'; refusal: Refusal };
+
+export async function send(
+  bytes: Buffer,
+  { rename, translation }: Served,
+  call: { id: string; asking: Arrival },
+  { reader, now }: Pick<Services, 'reader' | 'now'>,
+): Promise<Sent> {
+  if (rename !== null) {
+    const body = await reader.edit(bytes, { model: JSON.stringify(rename) });
+    return { kind: 'sent', body, reply: null };
+  }
+  const from = neutralName(call.asking.dialect?.name ?? '');
+  if (!translation || !from) return { kind: 'sent', body: null, reply: null };
+  const { endpoint, path } = call.asking.target;
+  const query = /\?.*$/s.exec(path)?.[0] ?? '';
+  const translated = await reader.translate({
+    from,
+    path: endpoint + query,
+    body: bytes,
+    to: translation,
+    id: call.id.replaceAll('-', ''),
+    now: Math.floor(now() / 1000),
+  });
+  if (translated.kind === 'refused')
+    return { kind: 'refused', refusal: { code: 'not_translatable', message: translated.message } };
+  const { asked, left } = translated;
+  const translator = replyTranslator(translation.dialect, asked);
+  return {
+    kind: 'sent',
+    body: asBuffer(translated.body),
+    reply: new TranslatedReply(translator, left, (body, status) =>
+      reader.translateReply(translation.dialect, asked, body, status),
+    ),
+  };
+}
+
+/** The reply of a translated call on its way back. */
+export class TranslatedReply implements StreamFilter, ReplyChange {
+  readonly #translator: ReplyTranslator;
+  readonly #left: string[];
+  readonly #whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>;
+  #status = 0;
+  #failed = false;
+
+  constructor(
+    translator: ReplyTranslator,
+    left: string[],
+    whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>,
+  ) {
+    this.#translator = translator;
+    this.#left = left;
+    this.#whole = whole;
+  }
+
+  /** How the body shall come, and what the head says: streams are told in theirs, the rest when it is whole. */
+  plan(head: ResponseHead, observe: ResponsePlan['observe']): ResponsePlan {
+    this.#status = head.status;
+    const set: Record<string, string> = {};
+    if (this.#left.length > 0) set['x-weir-left-out'] = this.#left.join(', ');
+    const id = head.headers.get('x-request-id') ?? head.headers.get('request-id');
+    // Each SDK looks for its own.
+    if (id !== undefined) Object.assign(set, { 'x-request-id': id, 'request-id': id });
+    if (observe === 'chunks') set['content-type'] = this.#translator.contentType(true);
+    const isCompressed = head.headers.has('content-encoding');
+    const needed = observe === 'nothing' && !head.ended && !isCompressed ? 'whole' : observe;
+    return { observe: needed, edit: { set, remove: needed === 'chunks' ? ['content-length'] : [] } };
+  }
+
+  /** The head as the caller gets it. */
+  head(head: ResponseHead, streamed: boolean): ResponseHead {
+    const headers = new Map(head.headers).set('content-type', this.#translator.contentType(streamed));
+    return { ...head, headers };
+  }
+
+  /** What was told to the caller is not what the provider said: it broke off on the way. */
+  get failed(): boolean {
+    return this.#failed || this.#translator.failed;
+  }
+
+  push(chunk: Buffer, ended: boolean): Buffer {
+    const text = this.#translator.push(chunk);
+    return ended ? Buffer.concat([text, this.#translator.end()]) : text;
+  }
+
+  async whole(body: Buffer): Promise<BodyEdit> {
+    const { status, body: told } = await this.#whole(body, this.#status);
+    this.#failed = status !== this.#status;
+    const set = {
+      ...(status !== this.#status && { ':status': String(status) }),
+      'content-type': this.#translator.contentType(false),
+      'content-length': String(told.length),
+    };
+    return { body: told, headers: { set, remove: [] } };
+  }
+}
