@@ -9,6 +9,7 @@ export const label = z
   .min(1)
   .max(200)
   // Without classes of Unicode: not every reader of the description knows them.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be in it.
   .regex(/^[^\u0000-\u001f\u007f-\u009f]+$/, oneLine)
   .refine((text) => text.isWellFormed(), oneLine);
 
