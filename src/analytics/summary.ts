@@ -1,7 +1,7 @@
 import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
-import { type Sums, sums } from './breakdown.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
+import { type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
 /** What one period came to. Money in decimal strings of USD, null where nothing has a price. */
