@@ -353,7 +353,9 @@ export class Exchange {
     }
     this.#isServed = true;
     this.#note({ firstChunkMs: now() - this.#startedAt });
-    const edit = relay.offer(serveStream(followed, this.#headers(), close));
+    const { serving, told } = serveStream(followed, this.#headers());
+    this.#closing(told.then(close));
+    const edit = relay.offer(serving);
     return { kind: 'forward', edit, body: Buffer.alloc(0) };
   }
 

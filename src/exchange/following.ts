@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Beginning, Flight } from '../cache/flights/flight.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { givenFields } from './keeping.ts';
@@ -55,28 +56,43 @@ const unbilled = { cache: 'coalesced', attempts: 0, costUsd: '0' } as const;
 /** The record of a call whose caller hung up while it waited. */
 export const leftFields: Partial<UsageRecord> = { ...unbilled, outcome: 'disconnected' };
 
-/** A stream that comes, for one of those who wait for it. `ended` gets what the ledger shall say of the call. */
+/** Who hangs up when it has read the last event does so before the end of the stream is known: it comes within this. */
+const endMs = 1_000;
+
+/** A stream that comes, for one of those who wait for it. Resolves `told` with what the ledger shall say of the call. */
 export function serveStream(
   { lookup, flight, beginning }: Stream,
   headers: Record<string, string>,
-  ended: (fields: Partial<UsageRecord>) => void,
-): Serving {
-  return {
+): { serving: Serving; told: Promise<Partial<UsageRecord>> } {
+  const { promise: told, resolve } = Promise.withResolvers<Partial<UsageRecord>>();
+  const { recording } = beginning;
+  let given = 0;
+  const serving: Serving = {
     headers: {
       'content-type': beginning.contentType,
       'x-weir-cache': 'coalesced',
       'x-weir-cost-usd': '0',
       ...headers,
     },
-    read: (stop) => lookup.read(beginning, stop),
-    ended(how) {
-      flight.leave();
+    async *read(stop) {
+      const reading = lookup.read(beginning, stop);
+      for (;;) {
+        const next = await reading.next();
+        if (next.done) return next.value;
+        given += next.value.length;
+        yield next.value;
+      }
+    },
+    async ended(how) {
+      if (how === 'left') await Promise.race([flight.landed, setTimeout(endMs, null, { ref: false })]);
       const { landing } = flight;
       const facts =
         landing?.kind === 'answer' ? landing.answer : landing?.kind === 'unshared' ? landing.facts : null;
-      const outcome = how === 'whole' ? 'completed' : how === 'left' ? 'disconnected' : 'interrupted';
+      const isWhole = how === 'whole' || (recording.ending === 'whole' && given >= recording.length);
+      const outcome = isWhole ? 'completed' : how === 'left' ? 'disconnected' : 'interrupted';
+      flight.leave();
       lookup.count('coalesced', facts);
-      ended({
+      resolve({
         ...unbilled,
         ...(facts && givenFields(facts, 'coalesced')),
         status: beginning.status,
@@ -84,4 +100,5 @@ export function serveStream(
       });
     },
   };
+  return { serving, told };
 }

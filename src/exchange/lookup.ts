@@ -142,8 +142,9 @@ export class Lookup {
       const next = await reading.next();
       if (!next.done) yield filter ? next.value.map((piece) => filter.push(piece, false)) : next.value;
       else {
-        const rest = filter?.push(Buffer.alloc(0), true);
-        if (rest) yield [rest];
+        // Of a stream that broke, half an event is of no use.
+        const rest = next.value === 'whole' && filter?.push(Buffer.alloc(0), true);
+        if (rest && rest.length > 0) yield [rest];
         return next.value;
       }
     }

@@ -142,6 +142,32 @@ test('the caller of a stream hangs up: who reads along sees it break, who has no
   ]);
 });
 
+test('who reads along and hangs up at the last event has had all of it; who does before has not', async () => {
+  const house = openHouse();
+  const side = chatAnswer('all of it', true);
+  const events = side.chunks as Buffer[];
+  const script = told(events);
+  const body = chatBody('Until when?', { stream: true });
+  const leader = house.call(callHead(), body, () => ({ ...side, chunks: script.chunks }));
+  await turn();
+  script.next(events.length - 1);
+  await turn();
+  const [early, late] = [new AbortController(), new AbortController()];
+  const followers = [early, late].map(({ signal }) => house.call(callHead(), body, never, signal));
+  await turn();
+  early.abort();
+  await followers[0];
+  script.next(events.length);
+  await turn();
+  late.abort();
+  await followers[1];
+  script.end();
+  await leader;
+  await house.settled();
+  const outcomes = house.records.filter(({ cache }) => cache === 'coalesced').map(({ outcome }) => outcome);
+  assert.deepEqual(outcomes.toSorted(), ['completed', 'disconnected']);
+});
+
 test('a plain call that is waited for and given up is made anew by one of those who wait', async () => {
   const house = openHouse();
   const silence = told([]);
