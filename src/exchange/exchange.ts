@@ -119,7 +119,12 @@ export class Exchange {
     if (forbidden) return this.#refuse(forbidden);
     this.#change = listing(this.#head, arrival, this.#services.aliases);
     if (this.#change) arrival.edit.remove.push('accept-encoding');
-    const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
+    const admission = await admitUnread(
+      arrival,
+      this.#record,
+      { ip: this.#head.ip, isUpgrade: this.isUpgrade },
+      this.#services,
+    );
     this.#admit(admission);
     return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
