@@ -77,11 +77,11 @@ function crossCheck(
       'more than one processor needs redis.url: in memory each would count and keep alone',
     );
   }
-  for (const [name, { provider }] of Object.entries(models)) {
-    if (provider === undefined || Object.hasOwn(providers, provider)) continue;
+  for (const [path, provider] of namedProviders(models)) {
+    if (Object.hasOwn(providers, provider)) continue;
     const meant = nearest(provider, Object.keys(providers));
     fail(
-      ['models', name, 'provider'],
+      path,
       `no provider has this name; ${meant ? `did you mean ${meant}?` : `known: ${Object.keys(providers).join(', ')}`}`,
     );
   }
@@ -93,6 +93,16 @@ function crossCheck(
     if (other) fail(['listen', name], `the address is that of listen.${other[0]}: each needs its own`);
     taken.push([name, address]);
   }
+}
+
+/** Where models name their providers. */
+function namedProviders(models: Config['models']): [Path, string][] {
+  return Object.entries(models).flatMap(([name, { provider, deployments = [], fallback = [] }]) => [
+    ...(provider === undefined ? [] : [[['models', name, 'provider'], provider] as [Path, string]]),
+    ...Object.entries({ deployments, fallback }).flatMap(([list, each]) =>
+      each.map((one, index): [Path, string] => [['models', name, list, index, 'provider'], one.provider]),
+    ),
+  ]);
 }
 
 function collide(a: Address, b: Address): boolean {

@@ -4,6 +4,7 @@ import type { Address, Config } from '../config/schema.ts';
 export interface EnvoyInputs {
   egress: Address;
   providers: Config['providers'];
+  models: Config['models'];
   onFailure: Config['processor']['on_failure'];
   /** Unix sockets of the processors. */
   processors: string[];
@@ -20,13 +21,21 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export const names = {
   /** The header by which the processor names the cluster; never accepted from outside. */
   clusterHeader: 'x-weir-internal-cluster',
+  /** Clusters of the attempts of a call, in order, parted by commas; set where several may serve it. */
+  planHeader: 'x-weir-internal-plan',
+  /** By which the processor knows whose attempt it is. */
+  exchangeHeader: 'x-weir-internal-exchange',
   processorCluster: 'weir-processor',
+  /** The one that has a call: it decides of its attempts. */
+  ownProcessorCluster: (processor: number) => `weir-processor-${processor}`,
   otlpCluster: 'weir-otlp',
   xdsCluster: 'weir-xds',
   routes: 'egress',
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
   providerCluster: (provider: string) => `provider-${provider}`,
+  /** For attempts: those of one processor at a provider. */
+  attemptCluster: (processor: number, provider: string) => `attempt-${processor}-${provider}`,
   /** For gRPC to a provider without TLS, which is HTTP/2 from the start. */
   grpcCluster: (provider: string) => `grpc-${provider}`,
 } as const;

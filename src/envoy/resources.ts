@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { attemptClusters } from './attempts.ts';
 import { grpcClusters, otlpCluster, processorCluster, providerCluster } from './clusters.ts';
 import type { EnvoyInputs, Json } from './inputs.ts';
 import { egressListener } from './listener.ts';
@@ -31,6 +32,7 @@ export function resources(inputs: EnvoyInputs): Record<Kind, Discovery> {
         providerCluster(name, provider, inputs.rootsFile),
         ...grpcClusters(name, provider, inputs.rootsFile),
       ]),
+      ...attemptClusters(inputs),
     ]),
   };
 }

@@ -1,4 +1,6 @@
+import { serversOf } from '../config/models.ts';
 import { familyPaths, familyProvider, splitBase } from '../dialects/target.ts';
+import { planRoute } from './attempts.ts';
 import { type EnvoyInputs, type Json, names } from './inputs.ts';
 
 const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -8,19 +10,22 @@ const patient = { timeout: '0s', idle_timeout: '0s' };
 
 /**
  * The routes of the egress listener, in order:
- * 1. the cluster that the processor named;
+ * 1. the clusters that the processor named, or the one;
  * 2. guards: a weir key must never reach a provider, so a call that still carries one when no
  *    processor looked at it ends here;
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
-export function routeConfiguration({ providers }: EnvoyInputs): Json {
+export function routeConfiguration({ providers, models }: EnvoyInputs): Json {
+  const several = Object.values(models).some((model) => serversOf(model).length > 0);
   return {
     name: names.routes,
     virtual_hosts: [
       {
         name: 'egress',
         domains: ['*'],
+        include_request_attempt_count: true,
         routes: [
+          ...(several ? [planRoute(patient)] : []),
           {
             match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
             route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },

@@ -8,6 +8,7 @@ import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
+import { Attempts } from './attempts.ts';
 import { comparison, savingOf } from './baseline.ts';
 import { type CacheControl, cacheControl } from './cache-control.ts';
 import { denialRefusal, standingHeaders } from './denials.ts';
@@ -27,13 +28,13 @@ import type {
 } from './messages.ts';
 import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
-import { asksUsage } from './outgoing.ts';
 import { priceFields } from './pricing.ts';
 import { type Routed, routeCall } from './routing.ts';
-import { serve } from './serve.ts';
+import type { Served } from './serve.ts';
+import { type Servers, serversFor } from './servers.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
-import { send, type TranslatedReply } from './translation.ts';
+import { type Sent, send, type TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -64,6 +65,8 @@ export class Exchange {
   readonly #head: RequestHead;
   readonly #startedAt: number;
   readonly #closing: (work: Promise<void>) => void;
+  /** The exchanges whose attempts Envoy makes, by their ids. */
+  readonly #attempted: Map<string, Exchange>;
   #arrival: Arrival | null = null;
   #inspected: Inspected | null = null;
   #admission: Admission | null = null;
@@ -76,14 +79,28 @@ export class Exchange {
   #change: ReplyChange | null = null;
   #ended = false;
   #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
+  /** Who has it, or is about to. */
+  #served: Served | null = null;
+  /** Set where several may serve it. */
+  #attempts: Attempts | null = null;
 
-  constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
+  constructor(
+    head: RequestHead,
+    services: Services,
+    closing: (work: Promise<void>) => void,
+    attempted = new Map<string, Exchange>(),
+  ) {
     this.#services = services;
     this.#head = head;
     this.#closing = closing;
+    this.#attempted = attempted;
     this.#startedAt = services.now();
     this.id = uuidv7(this.#startedAt);
     this.isUpgrade = head.headers.has('upgrade');
+  }
+
+  get attempts(): Attempts | null {
+    return this.#attempts;
   }
 
   /** Who calls whom? Decides for calls whose body is of no interest. */
@@ -136,13 +153,14 @@ export class Exchange {
     this.#routed = routed;
     this.#note({ requestedModel: read.model, ...routed.fields });
     if (routed.refusal) return this.#refuse(asking, routed.refusal);
-    const serving = serve({ ...asked, ...routed }, this.#services);
+    const serving = await serversFor({ ...asked, ...routed, bytes }, this.#services);
     if (serving.kind === 'refused') return this.#refuse(asking, serving.refusal);
-    const { arrival, facts } = serving.served;
+    const [first] = serving.servers;
+    const { arrival, facts } = first;
     if (arrival !== asking) this.#note(targetFields(arrival, fingerprint));
     const wish = cacheControl(this.#head.headers, arrival.policy.cache);
     const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
-    const key = keyOf({ head: this.#head, arrival, facts }, fingerprint);
+    const key = keyOf({ head: this.#head, ...serving.kept }, fingerprint);
     this.#inspected = {
       facts,
       control,
@@ -178,23 +196,72 @@ export class Exchange {
         message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
       });
     }
-    const sent = await send(bytes, serving.served, { id: this.id, asking: routed.arrival }, this.#services);
+    if (serving.servers.length > 1) return this.#forwardAttempts(serving);
+    const sent = await this.#send(first, bytes);
     if (sent.kind === 'refused') return this.#refuse(asking, sent.refusal);
-    const body = sent.body ?? bytes;
-    const withUsage =
-      facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(body) : null;
-    Object.assign(this.#inspected, {
-      requestBody: body.length <= maxHeldBytes ? body : null,
-      filter: sent.reply ?? withUsage?.filter() ?? null,
-      reply: sent.reply,
-    });
-    this.#change = sent.reply;
-    this.#arrival = arrival;
-    return this.#forward(arrival, withUsage?.body ?? sent.body ?? changed ?? undefined);
+    return this.#forward(arrival, sent.body ?? changed ?? undefined);
+  }
+
+  /** What the provider gets, whose reply is then read and told accordingly. */
+  async #send(served: Served, bytes: Buffer): Promise<Sent> {
+    const asking = this.#routed?.arrival ?? served.arrival;
+    const sent = await send(bytes, served, { id: this.id, asking }, this.#services);
+    if (sent.kind === 'refused' || !this.#inspected) return sent;
+    const { filter, reply, counted } = sent;
+    Object.assign(this.#inspected, { facts: served.facts, filter, reply });
+    this.#hold(counted);
+    this.#change = reply;
+    this.#served = served;
+    this.#arrival = served.arrival;
+    return sent;
+  }
+
+  /** For counting what the provider does not, if there is room for it. */
+  #hold(body: Buffer): void {
+    if (!this.#inspected) return;
+    const { held } = this.#services;
+    held.give(this.#inspected.requestBody?.length ?? 0);
+    const fits = body.length <= maxHeldBytes && held.take(body.length);
+    this.#inspected.requestBody = fits ? ownCopy(body) : null;
+  }
+
+  /** Envoy tries one after the other: each attempt asks what it is to send, and tells what came of it. */
+  #forwardAttempts(serving: Servers & { kind: 'served' }): Promise<ForwardDecision> {
+    const attempts = new Attempts(
+      {
+        id: this.id,
+        head: this.#head,
+        goesTo: async (served, bytes, number) => {
+          const sent = await this.#send(served, bytes);
+          if (sent.kind === 'refused') throw new Error(sent.refusal.message);
+          this.#note({ ...targetFields(served.arrival, this.#services.fingerprint), attempts: number });
+          this.#forwarded = served.arrival;
+          return sent.body;
+        },
+        record: () => this.#record,
+        responseHead: (head) => this.#reply(head),
+        responseBody: (bytes, ended) => this.responseBody(bytes, ended),
+        note: (record) => this.#services.ledger.close(record),
+        finish: () => this.#finish(),
+      },
+      serving,
+      this.#services,
+    );
+    this.#attempts = attempts;
+    this.#attempted.set(this.id, this);
+    const { arrival } = serving.servers[0];
+    return this.#forward({ ...arrival, edit: attempts.edit(arrival.edit) });
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
+    this.#attempts?.answered();
+    if (this.#attempts?.accepted) return { observe: 'nothing', edit: { set: {}, remove: [] } };
+    return this.#reply(head);
+  }
+
+  #reply(head: ResponseHead): ResponsePlan {
     this.#response = head;
+    this.#observation?.release();
     const arrival = this.#arrival;
     this.#observation = observe(head, arrival, this.#services, this.#inspected?.control.write ?? false);
     this.#ended = this.#observation.observe === 'nothing';
@@ -208,7 +275,8 @@ export class Exchange {
       set['x-weir-cache'] = this.#record.cache;
       if (this.#admission)
         Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      Object.assign(set, modelHeader(this.#inspected.facts.model), this.#routed?.headers);
+      Object.assign(set, modelHeader(this.#served?.model ?? null), this.#routed?.headers);
+      if (this.#record.attempts > 1) set['x-weir-attempts'] = String(this.#record.attempts);
     }
     const edit = { set, remove: filter ? ['content-length'] : [] };
     const plan = this.#change?.plan(head, this.#observation.observe);
@@ -257,6 +325,12 @@ export class Exchange {
 
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
   end(): void {
+    if (this.#attempts) this.#attempts.callEnded();
+    else this.#finish();
+  }
+
+  #finish(): void {
+    this.#attempted.delete(this.id);
     const forwarded = this.#forwarded;
     // Nothing but what was forwarded can have used anything.
     if (!forwarded) this.#admission?.close('free');
@@ -297,11 +371,6 @@ export class Exchange {
       await this.#services.ledger.open({ ...this.#record, ...(facts && guessedUsage(facts.textChars)) });
     }
     this.#forwarded = arrival;
-    const { requestBody } = this.#inspected ?? {};
-    if (this.#inspected && requestBody)
-      this.#inspected.requestBody = this.#services.held.take(requestBody.length)
-        ? ownCopy(requestBody)
-        : null;
     return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
   }
 
@@ -351,6 +420,7 @@ export class Exchange {
     const { cache, now } = this.#services;
     const inspected = this.#inspected;
     if (!inspected?.control.write || !this.#ended || inspected.reply?.failed) return;
+    if (this.#attempts?.isStandIn) return;
     const answer = answerToKeep(record, observation, this.#response, now());
     if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
   }

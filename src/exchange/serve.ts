@@ -21,13 +21,15 @@ export interface Served {
   arrival: Arrival;
   /** With a hash that tells apart who answered, and in which dialect. */
   facts: RequestFacts;
-  /** The model's name there, where the body names another. */
+  /** The model's name there. */
+  model: string | null;
+  /** The same, where the body names another. */
   rename: string | null;
   /** Set where the provider speaks another dialect than the caller. */
   translation: TranslationTarget | null;
 }
 
-interface Asking {
+export interface Asking {
   head: RequestHead;
   arrival: Arrival;
   facts: RequestFacts;
@@ -44,21 +46,21 @@ export function serve(call: Asking, { providers, models }: Pick<Services, 'provi
   const moves = named !== arrival.target.provider;
   const keeps = !place && moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
   if ((!model && !place) || !provider || keeps || facts.model === null)
-    return allowed({ arrival, facts, rename: null, translation: null });
+    return allowed({ arrival, facts, model: facts.model, rename: null, translation: null });
   const holds = model && (model.provider === undefined || model.provider === named);
   const served = servedBy(call, { name: named, provider, model: holds ? model : {} });
   return served ? allowed(served) : untranslatable(arrival, named);
 }
 
 /** The provider may be called, and there is a key for it. */
-function allowed(served: Served): Serving {
+export function allowed(served: Served): Serving {
   const { access, target, putsKeyIn, credential } = served.arrival;
   const missing = putsKeyIn && credential === null ? keyMissing(target.provider) : null;
   const refusal = providerRefusal(access, target.provider) ?? missing;
   return refusal ? { kind: 'refused', refusal } : { kind: 'served', served };
 }
 
-function untranslatable({ dialect }: Arrival, provider: string): Serving {
+export function untranslatable({ dialect }: Arrival, provider: string): Serving & { kind: 'refused' } {
   const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, between OpenAI, Anthropic and Gemini.`;
   return { kind: 'refused', refusal: { code: 'not_translatable', message } };
 }
@@ -66,11 +68,14 @@ function untranslatable({ dialect }: Arrival, provider: string): Serving {
 interface Server {
   name: string;
   provider: Arrival['provider'];
-  model: ModelConfig;
+  model: Omit<ModelConfig, 'deployments' | 'fallback'>;
 }
 
 /** null: what the provider speaks cannot be translated to. */
-function servedBy({ head, arrival, facts, place }: Asking, { name, provider, model }: Server): Served | null {
+export function servedBy(
+  { head, arrival, facts, place }: Asking,
+  { name, provider, model }: Server,
+): Served | null {
   const asking = arrival.dialect?.name ?? '';
   const asked = facts.model ?? '';
   const there = model.model ?? place?.model ?? asked;
@@ -79,14 +84,14 @@ function servedBy({ head, arrival, facts, place }: Asking, { name, provider, mod
   const wanted = same && !model.dialect ? asking : speaks;
   const from = neutralName(asking);
   if (wanted === asking || (!from && provider.api === arrival.provider.api)) {
-    if (same && there === asked) return { arrival, facts, rename: null, translation: null };
+    if (same && there === asked) return { arrival, facts, model: there, rename: null, translation: null };
     const endpoint = endpointOf(arrival, asked, there);
     const moved = readdress(arrival, head, { name, provider, endpoint, dialect: arrival.dialect });
     const isInPath = arrival.target.endpoint !== moved.target.endpoint;
     const rename = there === asked || isInPath ? null : there;
     // What routing chose is the call's own by now.
     const hash = place && rename === null ? facts.hash : `${facts.hash} ${there}`;
-    return { arrival: moved, facts: { ...facts, hash }, rename, translation: null };
+    return { arrival: moved, facts: { ...facts, hash }, model: there, rename, translation: null };
   }
   const to = neutralName(wanted);
   if (!from || !to) return null;
@@ -94,6 +99,7 @@ function servedBy({ head, arrival, facts, place }: Asking, { name, provider, mod
   return {
     arrival: readdress(arrival, head, { name, provider, endpoint, dialect: dialectByName(to) }),
     facts: { ...facts, hash: `${facts.hash} ${asking} ${there}`, hidesUsage: false },
+    model: there,
     rename: null,
     translation: {
       dialect: to,

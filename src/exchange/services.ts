@@ -24,6 +24,8 @@ export interface Services {
   models: FindModel;
   /** The names that lists of models are given besides the provider's. */
   aliases: ReturnType<typeof aliasesOf>;
+  /** Which of the processors this is, from 0. */
+  worker: number;
   identity: Identity;
   limits: Limits;
   cache: Cache;

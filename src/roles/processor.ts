@@ -93,6 +93,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const routing = await createRouting(config, { pricer, redis, paces, now, replay: replays.offer });
   const exchanges = createExchanges({
     providers: config.providers,
+    worker: index,
     models: createModels(config.models),
     aliases: aliasesOf(config.models),
     identity: withOwnCalls(identity, own),
@@ -112,6 +113,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const server = createExtProcServer({
     socket: paths.sockets.processor(index),
     start: exchanges.start,
+    startAttempt: exchanges.startAttempt,
     workloads: createWorkloads(config.workloads, { log, now }),
     log,
   });

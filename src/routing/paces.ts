@@ -36,6 +36,8 @@ export interface Paces {
   of(provider: string, model: string): Pace | null;
   /** Why a model is left alone for now; null: it is well. */
   ailing(provider: string, model: string): string | null;
+  /** A model is left alone for so long, as its provider asks. */
+  rest(provider: string, model: string, ms: number): void;
   learn(call: Measured): void;
   stop(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export function createPaces(redis: RedisConnection | null, now: () => number): P
   const me = randomUUID();
   const own = new Map<string, Known>();
   const failures = new Map<string, { count: number; until: number }>();
+  const rests = new Map<string, number>();
   let others = new Map<string, Known[]>();
   let changed = new Set<string>();
   let sharing: Promise<void> | null = null;
@@ -93,10 +96,19 @@ export function createPaces(redis: RedisConnection | null, now: () => number): P
       return known.length === 0 ? null : average(known);
     },
     ailing(provider, model) {
-      const failed = failures.get(nameOf(provider, model));
+      const name = nameOf(provider, model);
+      const rest = rests.get(name);
+      if (rest !== undefined && rest > now())
+        return `${provider} asks to be left alone with it for ${Math.ceil((rest - now()) / 1000)} s`;
+      rests.delete(name);
+      const failed = failures.get(name);
       return failed && failed.count >= failuresToRest && failed.until > now()
         ? `${provider} failed ${failed.count} times in a row with it: it rests until it is tried again`
         : null;
+    },
+    rest(provider, model, ms) {
+      const name = nameOf(provider, model);
+      if (rests.size < maxModels || rests.has(name)) rests.set(name, now() + ms);
     },
     learn(call) {
       const name = nameOf(call.provider, call.model);

@@ -42,6 +42,7 @@ async function startEnvoy(provider: string, processor: boolean): Promise<string>
     providers,
     onFailure: 'auto' as const,
     processors: [`${home}.sock`],
+    models: {},
     otlpGrpc: { host: '127.0.0.1', port: 1 },
     rootsFile: '/dev/null',
   };

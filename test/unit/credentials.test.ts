@@ -136,6 +136,7 @@ function isGuarded({ headers, path }: Sent): boolean {
     providers: {},
     onFailure: 'auto',
     processors: [],
+    models: {},
     otlpGrpc: { host: '127.0.0.1', port: 2 },
     rootsFile: '/roots.pem',
   }) as { virtual_hosts: { routes: { match: { headers?: Json[] }; direct_response?: Json }[] }[] };

@@ -49,6 +49,7 @@ function house(options: HouseOptions = {}) {
     providers,
     models: () => null,
     aliases: [],
+    worker: 0,
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },

@@ -46,6 +46,7 @@ function envoyRoute(path: string): { provider: string; path: string } | undefine
     providers,
     onFailure: 'auto',
     processors: [],
+    models: {},
     otlpGrpc: { host: '127.0.0.1', port: 2 },
     rootsFile: '/roots.pem',
   });

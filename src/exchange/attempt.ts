@@ -1,0 +1,175 @@
+import type { StreamObserver } from '../dialects/dialect.ts';
+import type { Failure } from './attempt-record.ts';
+import type { Attempted, Attempts } from './attempts.ts';
+import type {
+  BodyEdit,
+  ForwardDecision,
+  HeadDecision,
+  HeaderEdit,
+  RequestHead,
+  ResponseHead,
+  ResponsePlan,
+} from './messages.ts';
+import { retryAfterMs } from './retry-after.ts';
+import type { Served } from './serve.ts';
+import type { Services } from './services.ts';
+
+/** So much of a stream is looked at for its first event, and for so long: less than Envoy waits for its head. */
+const maxHeldBytes = 64 * 1024;
+export const maxHeldMs = 20_000;
+/** What a caller does not choose: Envoy and the dialect of the provider do. */
+const kept =
+  /^(:(authority|method|scheme)|host|content-length|transfer-encoding|x-request-id|x-forwarded-proto|x-envoy-.*|x-weir-internal-.*)$/;
+
+/** What of a reply goes on: its head waits until it is known whether it is one. */
+export type Released = { kind: 'waits' } | { kind: 'goes'; plan: ResponsePlan; body: BodyEdit | null };
+
+/**
+ * One attempt of a call at one provider. The head is made anew from what the caller sent: Envoy gives it as the
+ * attempt before has left it, with that one's key. A reply that Envoy shall take for a failure is not looked at.
+ */
+export class Attempt {
+  readonly id: string;
+  readonly index: number;
+  readonly #isLast: boolean;
+  readonly #served: Served;
+  readonly #head: RequestHead;
+  readonly #call: Attempted;
+  readonly #attempts: Attempts;
+  readonly #services: Services;
+  readonly #startedAt: number;
+  #sent = false;
+  /** The caller has its head: nothing can take its place any more. */
+  #committed = false;
+  #state: 'asked' | 'held' | 'accepted' | 'failed' = 'asked';
+  #response: ResponseHead | null = null;
+  #probe: StreamObserver | null = null;
+  #held: Buffer[] = [];
+
+  constructor(options: {
+    index: number;
+    isLast: boolean;
+    served: Served;
+    head: RequestHead;
+    call: Attempted;
+    attempts: Attempts;
+    services: Services;
+  }) {
+    this.index = options.index;
+    this.id = options.call.id;
+    this.#isLast = options.isLast;
+    this.#served = options.served;
+    this.#head = options.head;
+    this.#call = options.call;
+    this.#attempts = options.attempts;
+    this.#services = options.services;
+    this.#startedAt = options.services.now();
+  }
+
+  async head(): Promise<HeadDecision> {
+    return { kind: 'read' };
+  }
+
+  async body(bytes: Buffer): Promise<ForwardDecision> {
+    const body = (await this.#call.goesTo(this.#served, bytes, this.index + 1)) ?? bytes;
+    this.#sent = true;
+    return { kind: 'forward', edit: this.#edit(), body };
+  }
+
+  responseHead(head: ResponseHead): Released {
+    this.#response = head;
+    const failed = head.status === 408 || head.status === 429 || head.status >= 500;
+    if (failed && !this.#isLast) {
+      const restMs = retryAfterMs(head.headers, this.#services.now());
+      this.#fail({ status: head.status, error: `http_${head.status}`, billed: 'no', restMs });
+      return { kind: 'goes', plan: { observe: 'nothing', edit: { set: {}, remove: [] } }, body: null };
+    }
+    const { dialect, target } = this.#served.arrival;
+    const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
+    const isPlain = head.headers.has('content-encoding') || head.ended || head.status !== 200;
+    const reply = { status: head.status, contentType, headers: head.headers };
+    this.#probe = (!isPlain && dialect?.observeStream(reply, target.endpoint)) || null;
+    if (!this.#probe) return this.#accept(head);
+    this.#state = 'held';
+    return { kind: 'waits' };
+  }
+
+  /** `ended`: nothing follows. */
+  async responseBody(bytes: Buffer, ended: boolean): Promise<Released | BodyEdit> {
+    if (this.#state === 'failed') return {};
+    if (this.#state === 'accepted') {
+      this.#committed = true;
+      return this.#call.responseBody(bytes, ended);
+    }
+    this.#held.push(bytes);
+    this.#probe?.push(bytes);
+    const { error, text, usage, model } = this.#probe?.facts() ?? {};
+    const size = this.#held.reduce((sum, each) => sum + each.length, 0);
+    const begun = Boolean(text?.chars || usage || model) || size > maxHeldBytes || ended;
+    if (error != null && !text?.chars && !this.#isLast) {
+      this.#fail({ status: 200, error, billed: 'no', restMs: null });
+      // Envoy goes by the status.
+      const edit = { set: { ':status': '503' }, remove: [] };
+      return { kind: 'goes', plan: { observe: 'chunks', edit }, body: {} };
+    }
+    return begun || error != null ? this.release(ended) : { kind: 'waits' };
+  }
+
+  /** Whatever has come goes on. */
+  async release(ended = false): Promise<Released> {
+    if (this.#state !== 'held' || !this.#response) return { kind: 'waits' };
+    const released = this.#accept(this.#response);
+    const bytes = Buffer.concat(this.#held);
+    this.#held = [];
+    if (bytes.length === 0 && !ended) return released;
+    const body = await this.#call.responseBody(bytes, ended);
+    return { ...released, body: { ...body, body: body.body ?? bytes } };
+  }
+
+  end(): void {
+    const waits = this.#state !== 'failed' && !this.#committed;
+    this.#attempts.ended(waits ? this.#failure(this.#unanswered()) : null);
+  }
+
+  #accept(head: ResponseHead): Released & { kind: 'goes' } {
+    this.#state = 'accepted';
+    this.#attempts.accept(this, head.status < 400 ? this.#served : null);
+    const plan = this.#call.responseHead(head);
+    // Envoy holds the head of a reply that comes whole until it is there.
+    this.#committed = plan.observe !== 'whole';
+    return { kind: 'goes', plan, body: null };
+  }
+
+  #fail(failure: Omit<Failure, 'served' | 'startedAt' | 'endedAt'>): void {
+    this.#state = 'failed';
+    this.#attempts.failed(this.#failure(failure));
+  }
+
+  #failure(failure: Omit<Failure, 'served' | 'startedAt' | 'endedAt'>): Failure {
+    const endedAt = this.#services.now();
+    return { ...failure, served: this.#served, startedAt: this.#startedAt, endedAt };
+  }
+
+  /** What to think of it that there was no answer, or only a head. */
+  #unanswered(): Omit<Failure, 'served' | 'startedAt' | 'endedAt'> {
+    if (this.#response)
+      return { status: this.#response.status, error: 'broken_off', billed: 'likely', restMs: null };
+    const timeoutMs = this.#attempts.firstByteTimeoutMs;
+    const isLate = timeoutMs !== null && this.#services.now() - this.#startedAt >= timeoutMs;
+    if (isLate) return { status: null, error: 'timeout', billed: 'likely', restMs: null };
+    // Whether it had the request by then only Envoy knows.
+    return { status: null, error: 'no_answer', billed: this.#sent ? 'maybe' : 'no', restMs: null };
+  }
+
+  /** From the head as it came here to the one that this provider shall get. */
+  #edit(): HeaderEdit {
+    const { set, remove } = this.#served.arrival.edit;
+    const wanted = new Map([...this.#call.head.headers, ...Object.entries(set)]);
+    for (const name of remove) if (!(name in set)) wanted.delete(name);
+    const changed = [...wanted].filter(
+      ([name, value]) => !kept.test(name) && this.#head.headers.get(name) !== value,
+    );
+    const gone = [...this.#head.headers.keys()].filter((name) => !kept.test(name) && !wanted.has(name));
+    return { set: Object.fromEntries(changed), remove: gone };
+  }
+}

@@ -1,0 +1,145 @@
+import { names } from '../envoy/inputs.ts';
+import type { UsageRecord } from '../usage/record.ts';
+import { Attempt } from './attempt.ts';
+import { attemptRecord, type Failure } from './attempt-record.ts';
+import type { BodyEdit, HeaderEdit, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import type { Served } from './serve.ts';
+import type { Servers } from './servers.ts';
+import type { Services } from './services.ts';
+
+/** What attempts need of the call that they are made for. */
+export interface Attempted {
+  readonly id: string;
+  readonly head: RequestHead;
+  /** From now on this one has the call: what its provider gets in place of the body; null: as it came. */
+  goesTo(served: Served, bytes: Buffer, number: number): Promise<Buffer | null>;
+  /** The record as it stands. */
+  record(): UsageRecord | null;
+  responseHead(head: ResponseHead): ResponsePlan;
+  responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit>;
+  /** Writes down an attempt that another has replaced. */
+  note(record: UsageRecord): void;
+  /** Neither the call nor an attempt of it goes on. */
+  finish(): void;
+}
+
+/** The attempts of one call, one after the other. Envoy makes them, in the order that the call told it. */
+export class Attempts {
+  readonly #call: Attempted;
+  readonly #servers: Extract<Servers, { kind: 'served' }>;
+  readonly #services: Services;
+  #open = 0;
+  #callEnded = false;
+  /** It got no answer: that was its provider's fault if the call goes on, and the caller's if not. */
+  #unanswered: Failure | null = null;
+  #accepted: Attempt | null = null;
+
+  constructor(call: Attempted, servers: Extract<Servers, { kind: 'served' }>, services: Services) {
+    this.#call = call;
+    this.#servers = servers;
+    this.#services = services;
+  }
+
+  /** What tells Envoy of them. */
+  edit(first: HeaderEdit): HeaderEdit {
+    const { servers, firstByteTimeoutMs } = this.#servers;
+    const { [names.clusterHeader]: _, ...set } = first.set;
+    const clusters = servers.map(({ arrival }) =>
+      names.attemptCluster(this.#services.worker, arrival.target.provider),
+    );
+    return {
+      set: {
+        ...set,
+        [names.planHeader]: clusters.join(','),
+        [names.exchangeHeader]: this.#call.id,
+        'x-envoy-max-retries': String(servers.length - 1),
+        ...(firstByteTimeoutMs !== null && {
+          'x-envoy-upstream-rq-per-try-timeout-ms': String(Math.max(1, Math.round(firstByteTimeoutMs))),
+        }),
+      },
+      remove: first.remove,
+    };
+  }
+
+  get firstByteTimeoutMs(): number | null {
+    return this.#servers.firstByteTimeoutMs;
+  }
+
+  /** An answer has begun, and Envoy will not try another. */
+  get accepted(): boolean {
+    return this.#accepted !== null;
+  }
+
+  /** Answers of this attempt are those of another model. */
+  get isStandIn(): boolean {
+    return (this.#accepted?.index ?? 0) >= this.#servers.standIns;
+  }
+
+  start(head: RequestHead): Attempt {
+    const number = Number(head.headers.get('x-envoy-attempt-count') ?? 1);
+    const served = this.#servers.servers[number - 1];
+    if (!served) throw new Error(`the call has no attempt ${number}`);
+    this.#replaced();
+    this.#accepted = null;
+    this.#open++;
+    return new Attempt({
+      index: number - 1,
+      isLast: number >= this.#servers.servers.length,
+      served,
+      head,
+      call: this.#call,
+      attempts: this,
+      services: this.#services,
+    });
+  }
+
+  /** `well`: who has answered well. */
+  accept(attempt: Attempt, well: Served | null): void {
+    this.#accepted = attempt;
+    if (well) this.#learn(well, true);
+  }
+
+  /** Its provider answered, and not well: Envoy tries the next. */
+  failed(failure: Failure): void {
+    if (failure.restMs !== null) this.#rest(failure.served, failure.restMs);
+    this.#learn(failure.served, false);
+    this.#write(failure);
+  }
+
+  ended(unanswered: Failure | null): void {
+    this.#open--;
+    if (unanswered) this.#unanswered = unanswered;
+    if (this.#callEnded && this.#open === 0) this.#call.finish();
+  }
+
+  /** The caller gets a head: of an attempt that was accepted, or Envoy's own when none was. */
+  answered(): void {
+    this.#replaced();
+  }
+
+  callEnded(): void {
+    this.#callEnded = true;
+    if (this.#open === 0) this.#call.finish();
+  }
+
+  #replaced(): void {
+    const failure = this.#unanswered;
+    this.#unanswered = null;
+    if (failure) this.failed(failure);
+  }
+
+  #write(failure: Failure): void {
+    const record = this.#call.record();
+    if (record) this.#call.note(attemptRecord(record, failure, this.#services));
+  }
+
+  #rest({ arrival, model }: Served, ms: number): void {
+    this.#services.routing?.paces.rest(arrival.target.provider, model ?? '', ms);
+  }
+
+  #learn({ arrival, model, facts }: Served, good: boolean): void {
+    const measured = { stream: facts.stream, good, firstMs: 0, durationMs: 0, outputTokens: 0 };
+    const { provider } = arrival.target;
+    this.#services.routing?.paces.learn({ provider, model: model ?? '', ...measured });
+  }
+}
