@@ -4,41 +4,43 @@ import { http2, providerCluster, stripInternalHeaders } from './clusters.ts';
 import { any, type EnvoyInputs, extension, type Json, names } from './inputs.ts';
 import { processing } from './listener.ts';
 
-/** More attempts than any plan has. */
-const maxRetries = 9;
-/** How long a processor may think about a message of an attempt; it holds a head back for no longer. */
-const messageTimeout = '30s';
+/** A processor holds a plain answer's head until it is whole. */
+const messageTimeout = '1800s';
+
+/** The providers of all plans. */
+export function plannedProviders(models: EnvoyInputs['models']): string[] {
+  const planned = Object.values(models).flatMap((model) => serversOf(model).map(({ provider }) => provider));
+  return [...new Set(planned)];
+}
 
 /**
- * A call that several may serve: each attempt goes to the cluster of its number. The header tells how many
- * there are to try; Envoy asks for the cluster again before each (`refresh_cluster_on_retry`, since 1.39).
+ * A call that several may serve: each attempt goes to the group of its number in the order that the call's own
+ * metadata tells. Envoy chooses anew before each (`refresh_cluster_on_retry`, since 1.39).
  */
-export function planRoute(patient: Record<string, Json>): Json {
-  const inline_string = `
-    function envoy_on_route(route_handle)
-      local headers = route_handle:headers()
-      local left = tonumber(headers:get("x-envoy-attempt-count") or "1")
-      for cluster in string.gmatch(headers:get("${names.planHeader}") or "", "[^,]+") do
-        left = left - 1
-        if left == 0 then return cluster end
-      end
-      return ""
-    end`;
+export function planRoute(inputs: EnvoyInputs, patient: Record<string, Json>): Json {
+  const specifiers = 'envoy.extensions.router.cluster_specifiers';
+  const type = `${specifiers}.priority_group.v3.PriorityGroupClusterSpecifier`;
+  const clusters = inputs.processors.flatMap((_, processor) =>
+    plannedProviders(inputs.models).map((provider) => names.attemptCluster(processor, provider)),
+  );
   return {
     match: { prefix: '/', headers: [{ name: names.planHeader, present_match: true }] },
     route: {
       inline_cluster_specifier_plugin: {
-        extension: extension(
-          'envoy.router.cluster_specifier_plugin.lua',
-          'envoy.extensions.router.cluster_specifiers.lua.v3.LuaConfig',
-          { source_code: { inline_string } },
-        ),
+        extension: extension('envoy.router.cluster_specifier_plugin.priority_group', type, {
+          priority_groups: clusters.map((name) => ({
+            name,
+            clusters: [{ cluster_name: name, weight: 1 }],
+          })),
+          override_metadata_namespace: names.planMetadata,
+        }),
       },
       auto_host_rewrite: true,
       retry_policy: {
         retry_on: '5xx,reset,connect-failure,refused-stream,retriable-status-codes',
         retriable_status_codes: [408, 429],
-        num_retries: maxRetries,
+        // Each call tells its own, and none is longer.
+        num_retries: Math.max(1, longestPlan(inputs) - 1),
         refresh_cluster_on_retry: true,
         // The next is another provider: there is nothing to wait for.
         retry_back_off: { base_interval: '0.001s', max_interval: '0.010s' },
@@ -48,11 +50,13 @@ export function planRoute(patient: Record<string, Json>): Json {
   };
 }
 
+function longestPlan({ models }: EnvoyInputs): number {
+  return Math.max(0, ...Object.values(models).map((model) => serversOf(model).length));
+}
+
 /** The processors one by one, and the providers of all plans, for each of them. */
 export function attemptClusters(inputs: EnvoyInputs): Json[] {
-  const planned = new Set(
-    Object.values(inputs.models).flatMap((model) => serversOf(model).map(({ provider }) => provider)),
-  );
+  const planned = new Set(plannedProviders(inputs.models));
   if (planned.size === 0) return [];
   return inputs.processors.flatMap((path, processor) => [
     ownProcessorCluster(path, processor),

@@ -21,10 +21,13 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export const names = {
   /** The header by which the processor names the cluster; never accepted from outside. */
   clusterHeader: 'x-weir-internal-cluster',
-  /** Clusters of the attempts of a call, in order, parted by commas; set where several may serve it. */
+  /** Set where several may serve a call. */
   planHeader: 'x-weir-internal-plan',
-  /** By which the processor knows whose attempt it is. */
-  exchangeHeader: 'x-weir-internal-exchange',
+  /**
+   * Whose attempt it is. What goes to one provider is what the next attempt begins with: this one header stays
+   * on it.
+   */
+  exchangeHeader: 'x-exchange-id',
   processorCluster: 'weir-processor',
   /** The one that has a call: it decides of its attempts. */
   ownProcessorCluster: (processor: number) => `weir-processor-${processor}`,
@@ -33,6 +36,8 @@ export const names = {
   routes: 'egress',
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
+  /** Of that which tells the clusters of a call's attempts (PriorityGroupsOverride). */
+  planMetadata: 'weir.plan',
   providerCluster: (provider: string) => `provider-${provider}`,
   /** For attempts: those of one processor at a provider. */
   attemptCluster: (processor: number, provider: string) => `attempt-${processor}-${provider}`,

@@ -23,7 +23,7 @@ export const xdsSource: Json = {
 export const processing = {
   allow_mode_override: true,
   max_message_timeout: '1800s',
-  mutation_rules: { allow_all_routing: { value: true } },
+  mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
 };
 
 /** The exchange filter: once a call, request whole, response as the processor asks for. */
@@ -45,7 +45,7 @@ function exchangeFilter(inputs: EnvoyInputs, headersOnly: boolean): Json {
       message_timeout: '5s',
       request_attributes: ['source.address'],
       response_attributes: ['response.code_details'],
-      metadata_options: { receiving_namespaces: { untyped: [names.metadata] } },
+      metadata_options: { receiving_namespaces: { untyped: [names.metadata, names.planMetadata] } },
       processing_mode: {
         request_header_mode: 'SEND',
         request_body_mode: headersOnly ? 'NONE' : 'BUFFERED',

@@ -1,6 +1,5 @@
-import { serversOf } from '../config/models.ts';
 import { familyPaths, familyProvider, splitBase } from '../dialects/target.ts';
-import { planRoute } from './attempts.ts';
+import { plannedProviders, planRoute } from './attempts.ts';
 import { type EnvoyInputs, type Json, names } from './inputs.ts';
 
 const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -15,8 +14,8 @@ const patient = { timeout: '0s', idle_timeout: '0s' };
  *    processor looked at it ends here;
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
-export function routeConfiguration({ providers, models }: EnvoyInputs): Json {
-  const several = Object.values(models).some((model) => serversOf(model).length > 0);
+export function routeConfiguration(inputs: EnvoyInputs): Json {
+  const { providers, models } = inputs;
   return {
     name: names.routes,
     virtual_hosts: [
@@ -25,7 +24,7 @@ export function routeConfiguration({ providers, models }: EnvoyInputs): Json {
         domains: ['*'],
         include_request_attempt_count: true,
         routes: [
-          ...(several ? [planRoute(patient)] : []),
+          ...(plannedProviders(models).length > 0 ? [planRoute(inputs, patient)] : []),
           {
             match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
             route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },

@@ -1,4 +1,4 @@
-import type { StreamObserver } from '../dialects/dialect.ts';
+import { noFacts, type StreamObserver } from '../dialects/dialect.ts';
 import type { Failure } from './attempt-record.ts';
 import type { Attempted, Attempts } from './attempts.ts';
 import type {
@@ -14,15 +14,15 @@ import { retryAfterMs } from './retry-after.ts';
 import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
 
-/** So much of a stream is looked at for its first event, and for so long: less than Envoy waits for its head. */
+/** So much of a stream is looked at for its first event, and for so long. */
 const maxHeldBytes = 64 * 1024;
 export const maxHeldMs = 20_000;
 /** What a caller does not choose: Envoy and the dialect of the provider do. */
 const kept =
-  /^(:(authority|method|scheme)|host|content-length|transfer-encoding|x-request-id|x-forwarded-proto|x-envoy-.*|x-weir-internal-.*)$/;
+  /^(:(authority|method|scheme)|host|content-length|transfer-encoding|x-request-id|x-forwarded-proto|x-exchange-id|x-envoy-.*|x-weir-internal-.*)$/;
 
 /** What of a reply goes on: its head waits until it is known whether it is one. */
-export type Released = { kind: 'waits' } | { kind: 'goes'; plan: ResponsePlan; body: BodyEdit | null };
+export type Released = { kind: 'waits' } | { kind: 'goes'; edit: HeaderEdit; body: BodyEdit | null };
 
 /**
  * One attempt of a call at one provider. The head is made anew from what the caller sent: Envoy gives it as the
@@ -39,12 +39,13 @@ export class Attempt {
   readonly #services: Services;
   readonly #startedAt: number;
   #sent = false;
-  /** The caller has its head: nothing can take its place any more. */
-  #committed = false;
-  #state: 'asked' | 'held' | 'accepted' | 'failed' = 'asked';
+  /** Accepted: the caller has its head, and nothing can take its place any more. */
+  #state: 'asked' | 'accepted' | 'failed' = 'asked';
   #response: ResponseHead | null = null;
   #probe: StreamObserver | null = null;
+  #plan: ResponsePlan | null = null;
   #held: Buffer[] = [];
+  #heldBytes = 0;
 
   constructor(options: {
     index: number;
@@ -82,62 +83,61 @@ export class Attempt {
     if (failed && !this.#isLast) {
       const restMs = retryAfterMs(head.headers, this.#services.now());
       this.#fail({ status: head.status, error: `http_${head.status}`, billed: 'no', restMs });
-      return { kind: 'goes', plan: { observe: 'nothing', edit: { set: {}, remove: [] } }, body: null };
+      return { kind: 'goes', edit: { set: {}, remove: [] }, body: null };
     }
+    this.#plan = this.#call.responseHead(head);
+    if (this.#plan.observe === 'nothing') return this.#accept(this.#plan.edit);
     const { dialect, target } = this.#served.arrival;
     const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
-    const isPlain = head.headers.has('content-encoding') || head.ended || head.status !== 200;
     const reply = { status: head.status, contentType, headers: head.headers };
-    this.#probe = (!isPlain && dialect?.observeStream(reply, target.endpoint)) || null;
-    if (!this.#probe) return this.#accept(head);
-    this.#state = 'held';
+    this.#probe = (this.#plan.observe === 'chunks' && dialect?.observeStream(reply, target.endpoint)) || null;
     return { kind: 'waits' };
   }
 
-  /** `ended`: nothing follows. */
+  /** `ended`: nothing follows. Its chunks are cut as they come: what waits is given back in one. */
   async responseBody(bytes: Buffer, ended: boolean): Promise<Released | BodyEdit> {
     if (this.#state === 'failed') return {};
-    if (this.#state === 'accepted') {
-      this.#committed = true;
-      return this.#call.responseBody(bytes, ended);
-    }
+    if (this.#state === 'accepted') return this.#call.responseBody(bytes, ended);
     this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (ended) return this.release(true);
+    if (this.#plan?.observe === 'whole') return { kind: 'waits' };
     this.#probe?.push(bytes);
-    const { error, text, usage, model } = this.#probe?.facts() ?? {};
-    const size = this.#held.reduce((sum, each) => sum + each.length, 0);
-    const begun = Boolean(text?.chars || usage || model) || size > maxHeldBytes || ended;
-    if (error != null && !text?.chars && !this.#isLast) {
+    const { error, text, usage, model } = this.#probe?.facts() ?? noFacts;
+    if (error !== null && text.chars === 0 && !this.#isLast) {
       this.#fail({ status: 200, error, billed: 'no', restMs: null });
       // Envoy goes by the status.
-      const edit = { set: { ':status': '503' }, remove: [] };
-      return { kind: 'goes', plan: { observe: 'chunks', edit }, body: {} };
+      return { kind: 'goes', edit: { set: { ':status': '503' }, remove: [] }, body: {} };
     }
-    return begun || error != null ? this.release(ended) : { kind: 'waits' };
+    const begun = error !== null || text.chars > 0 || usage !== null || model !== null;
+    return begun || this.#heldBytes > maxHeldBytes ? this.release() : { kind: 'waits' };
+  }
+
+  /** An event is waited for no longer. */
+  async expire(): Promise<Released> {
+    return this.#plan?.observe === 'chunks' ? this.release() : { kind: 'waits' };
   }
 
   /** Whatever has come goes on. */
   async release(ended = false): Promise<Released> {
-    if (this.#state !== 'held' || !this.#response) return { kind: 'waits' };
-    const released = this.#accept(this.#response);
+    if (this.#state !== 'asked' || !this.#plan) return { kind: 'waits' };
+    const { edit } = this.#plan;
     const bytes = Buffer.concat(this.#held);
     this.#held = [];
-    if (bytes.length === 0 && !ended) return released;
-    const body = await this.#call.responseBody(bytes, ended);
-    return { ...released, body: { ...body, body: body.body ?? bytes } };
+    if (bytes.length === 0 && !ended) return this.#accept(edit);
+    const { headers, body } = await this.#call.responseBody(bytes, ended);
+    const set = { ...edit.set, ...headers?.set };
+    return { ...this.#accept({ ...edit, set }), body: { body: body ?? bytes } };
   }
 
   end(): void {
-    const waits = this.#state !== 'failed' && !this.#committed;
-    this.#attempts.ended(waits ? this.#failure(this.#unanswered()) : null);
+    this.#attempts.ended(this.#state === 'asked' ? this.#failure(this.#unanswered()) : null);
   }
 
-  #accept(head: ResponseHead): Released & { kind: 'goes' } {
+  #accept(edit: HeaderEdit): Released & { kind: 'goes' } {
     this.#state = 'accepted';
-    this.#attempts.accept(this, head.status < 400 ? this.#served : null);
-    const plan = this.#call.responseHead(head);
-    // Envoy holds the head of a reply that comes whole until it is there.
-    this.#committed = plan.observe !== 'whole';
-    return { kind: 'goes', plan, body: null };
+    this.#attempts.accept(this, (this.#response?.status ?? 500) < 400 ? this.#served : null);
+    return { kind: 'goes', edit, body: null };
   }
 
   #fail(failure: Omit<Failure, 'served' | 'startedAt' | 'endedAt'>): void {

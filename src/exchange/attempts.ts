@@ -2,7 +2,7 @@ import { names } from '../envoy/inputs.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { Attempt } from './attempt.ts';
 import { attemptRecord, type Failure } from './attempt-record.ts';
-import type { BodyEdit, HeaderEdit, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import type { BodyEdit, ForwardDecision, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
 import type { Served } from './serve.ts';
 import type { Servers } from './servers.ts';
 import type { Services } from './services.ts';
@@ -41,24 +41,22 @@ export class Attempts {
   }
 
   /** What tells Envoy of them. */
-  edit(first: HeaderEdit): HeaderEdit {
+  forward(): ForwardDecision {
     const { servers, firstByteTimeoutMs } = this.#servers;
-    const { [names.clusterHeader]: _, ...set } = first.set;
-    const clusters = servers.map(({ arrival }) =>
+    const { edit } = servers[0].arrival;
+    const { [names.clusterHeader]: _, ...set } = edit.set;
+    const plan = servers.map(({ arrival }) =>
       names.attemptCluster(this.#services.worker, arrival.target.provider),
     );
-    return {
-      set: {
-        ...set,
-        [names.planHeader]: clusters.join(','),
-        [names.exchangeHeader]: this.#call.id,
-        'x-envoy-max-retries': String(servers.length - 1),
-        ...(firstByteTimeoutMs !== null && {
-          'x-envoy-upstream-rq-per-try-timeout-ms': String(Math.max(1, Math.round(firstByteTimeoutMs))),
-        }),
-      },
-      remove: first.remove,
+    const headers = {
+      [names.planHeader]: 'yes',
+      [names.exchangeHeader]: this.#call.id,
+      'x-envoy-max-retries': String(servers.length - 1),
+      ...(firstByteTimeoutMs !== null && {
+        'x-envoy-upstream-rq-per-try-timeout-ms': String(Math.max(1, Math.round(firstByteTimeoutMs))),
+      }),
     };
+    return { kind: 'forward', edit: { set: { ...set, ...headers }, remove: edit.remove }, plan };
   }
 
   get firstByteTimeoutMs(): number | null {

@@ -226,7 +226,7 @@ export class Exchange {
   }
 
   /** Envoy tries one after the other: each attempt asks what it is to send, and tells what came of it. */
-  #forwardAttempts(serving: Servers & { kind: 'served' }): Promise<ForwardDecision> {
+  async #forwardAttempts(serving: Servers & { kind: 'served' }): Promise<ForwardDecision> {
     const attempts = new Attempts(
       {
         id: this.id,
@@ -249,8 +249,8 @@ export class Exchange {
     );
     this.#attempts = attempts;
     this.#attempted.set(this.id, this);
-    const { arrival } = serving.servers[0];
-    return this.#forward({ ...arrival, edit: attempts.edit(arrival.edit) });
+    await this.#forward(serving.servers[0].arrival);
+    return attempts.forward();
   }
 
   responseHead(head: ResponseHead): ResponsePlan {

@@ -41,7 +41,13 @@ export interface Answer {
 /** After the head: read the body first, or go on without it, or answer. */
 export type HeadDecision = { kind: 'read' } | ForwardDecision;
 export type ForwardDecision =
-  | { kind: 'forward'; edit: HeaderEdit; body?: Buffer }
+  | {
+      kind: 'forward';
+      edit: HeaderEdit;
+      body?: Buffer;
+      /** Envoy's clusters, to be tried one after the other. */
+      plan?: string[];
+    }
   | { kind: 'answer'; answer: Answer };
 
 /** How much of the response body weir wants to see. */

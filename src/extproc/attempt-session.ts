@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type Attempt, maxHeldMs, type Released } from '../exchange/attempt.ts';
 import type { StartAttempt } from '../exchange/exchanges.ts';
@@ -33,7 +34,7 @@ export function serveAttempt(
   };
   const failed = (error: unknown) => {
     log.error({ err: error, exchange: attempt?.id }, 'an attempt failed');
-    stream.destroy();
+    stream.emit('error', { code: status.INTERNAL, message: 'an attempt failed' });
     finish();
   };
   const next = (work: () => Promise<void>) => {
@@ -41,9 +42,10 @@ export function serveAttempt(
   };
 
   /** The head, then what has come since: in the place of the last chunk, for the others nothing. */
-  function go({ plan, body }: Released & { kind: 'goes' }): void {
+  function go({ edit, body }: Released & { kind: 'goes' }): void {
     clearTimeout(timer);
-    reply(responseHead(plan));
+    // The body comes in chunks in any case: the filter is made so.
+    reply(responseHead({ observe: 'nothing', edit }));
     const chunks = waiting ?? 0;
     waiting = null;
     for (let at = 1; at < chunks; at++) reply(responseBody({ body: Buffer.alloc(0) }));
@@ -61,7 +63,7 @@ export function serveAttempt(
         const released = each.responseHead(readResponseHead(message.response_headers, message));
         waiting = 0;
         if (released.kind === 'goes') return go(released);
-        timer = setTimeout(() => next(release), maxHeldMs);
+        timer = setTimeout(() => next(expire), maxHeldMs);
         return;
       }
       case 'response_body': {
@@ -77,8 +79,8 @@ export function serveAttempt(
     }
   }
 
-  async function release(): Promise<void> {
-    const released = await attempt?.release();
+  async function expire(): Promise<void> {
+    const released = await attempt?.expire();
     if (released?.kind === 'goes' && waiting !== null) go(released);
   }
 

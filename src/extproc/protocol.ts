@@ -59,10 +59,12 @@ export interface ProcessingResponse {
   response_trailers?: Record<string, never>;
   immediate_response?: { status: { code: number }; headers: HeaderMutation; body: Buffer; details: string };
   /** By namespace. */
-  dynamic_metadata?: {
-    fields: Record<string, { structValue: { fields: Record<string, { stringValue: string }> } }>;
-  };
+  dynamic_metadata?: { fields: Record<string, { structValue: Struct }> };
   mode_override?: ProcessingMode;
+}
+
+interface Struct {
+  fields: Record<string, { stringValue: string } | { listValue: { values: { structValue: Struct }[] } }>;
 }
 
 export type ProcessStream = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;

@@ -97,7 +97,8 @@ async function handle(exchange: Exchange, message: ProcessingRequest): Promise<P
       const decision = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
       const known = mark(exchange.id, true);
       if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
-      return { request_body: { response: forward(decision.edit, decision.body) }, ...known };
+      const response = forward(decision.edit, decision.body);
+      return { request_body: { response }, ...mark(exchange.id, true, decision.plan) };
     }
     case 'response_headers':
       return responseHead(exchange.responseHead(readResponseHead(message.response_headers, message)));
