@@ -43,7 +43,7 @@ const evaluations: Record<AlertType, Evaluate> = {
       pool,
       alert,
       range,
-      `count(*) AS calls, count(*) FILTER (WHERE outcome IN ('upstream_error', 'interrupted')) AS errors`,
+      `count(*) FILTER (WHERE outcome <> 'retried') AS calls, count(*) FILTER (WHERE outcome IN ('upstream_error', 'interrupted')) AS errors`,
     );
     const { calls = 0, errors = 0 } = row ?? {};
     const value = calls === 0 ? 0 : (100 * errors) / calls;

@@ -40,7 +40,7 @@ const sums = `
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'replay')`, 'replay_usd')},
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'judge')`, 'judge_usd')},
          ${money(
-           `sum(baseline_usd - cost_usd) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IS NOT NULL), 0)`,
+           `sum(baseline_usd - cost_usd) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IN ('replay', 'judge')), 0)`,
            'net_saved_usd',
          )},
          count(*) FILTER (WHERE routing_usd IS NOT NULL) AS shadow_calls,

@@ -54,6 +54,14 @@ export function attemptRecord(
     cacheKey: null,
     cacheExpiresAt: null,
     prefixHashes: [],
+    savedUsd: null,
+    routingMode: null,
+    routingModel: null,
+    routingReason: null,
+    routingUsd: null,
+    baselineModel: null,
+    baselineUsd: null,
+    baselineSource: null,
     ...(billed === 'no' ? { usageSource: null } : guessedUsage(facts.textChars)),
   };
   if (billed === 'no') return { ...record, costUsd: '0' };

@@ -29,6 +29,8 @@ export class Attempts {
   readonly #servers: Extract<Servers, { kind: 'served' }>;
   readonly #services: Services;
   #open = 0;
+  /** The number of the last one that asked what to send. */
+  #started = 0;
   #callEnded = false;
   /** It got no answer: that was its provider's fault if the call goes on, and the caller's if not. */
   #unanswered: Failure | null = null;
@@ -77,8 +79,10 @@ export class Attempts {
     const number = Number(head.headers.get('x-envoy-attempt-count') ?? 1);
     const served = this.#servers.servers[number - 1];
     if (!served) throw new Error(`the call has no attempt ${number}`);
+    this.#unseen(number - 1);
     this.#replaced();
     this.#accepted = null;
+    this.#started = number;
     this.#open++;
     return new Attempt({
       index: number - 1,
@@ -113,11 +117,21 @@ export class Attempts {
   /** The caller gets a head: of an attempt that was accepted, or Envoy's own when none was. */
   answered(): void {
     this.#replaced();
+    if (!this.accepted) this.#unseen(this.#servers.servers.length);
   }
 
   callEnded(): void {
     this.#callEnded = true;
     if (this.#open === 0) this.#call.finish();
+  }
+
+  /** Attempts that were over before they could ask: nobody listened there. */
+  #unseen(until: number): void {
+    const at = this.#services.now();
+    const nothing = { startedAt: at, endedAt: at, status: null, error: 'no_answer', restMs: null };
+    for (const served of this.#servers.servers.slice(this.#started, until))
+      this.failed({ ...nothing, served, billed: 'no' });
+    this.#started = Math.max(this.#started, until);
   }
 
   #replaced(): void {
