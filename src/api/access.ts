@@ -69,6 +69,11 @@ export const access: Readonly<Record<string, Access>> = {
   'DELETE /bindings/:id': 'admin',
 
   'GET /activity': 'viewer',
+
+  'GET /cache': 'viewer',
+  'GET /cache/:key': 'viewer',
+  'DELETE /cache/:key': 'admin',
+  'DELETE /cache': 'admin',
 };
 
 /** A route as the table names it. HEAD is GET without a body. */

@@ -1,6 +1,7 @@
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import type { CacheAdmin } from '../cache/admin.ts';
 import type { Keyring } from '../config/keyring.ts';
 import { policySchema } from '../config/policy/policy.ts';
 import type { Address, Config } from '../config/schema.ts';
@@ -18,6 +19,7 @@ import { alertRoutes } from './routes/alerts.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
 import { budgetRoutes } from './routes/budgets.ts';
+import { cacheRoutes } from './routes/cache.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -33,6 +35,7 @@ import type { ControlServices } from './services.ts';
 export interface ApiOptions {
   pool: Pool;
   pricer: Pricer;
+  cache: CacheAdmin;
   log: Logger;
   version: string;
   now: () => number;
@@ -47,7 +50,7 @@ export interface ApiOptions {
 
 /** HTTP for people and programs; described at /openapi.json. */
 export async function createApi(options: ApiOptions) {
-  const { pool, pricer, log, version, now, config, defaults, keyring } = options;
+  const { pool, pricer, cache, log, version, now, config, defaults, keyring } = options;
   const proxies = config.api.trusted_proxies;
   const server = fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -88,6 +91,7 @@ export async function createApi(options: ApiOptions) {
   await api.register(budgetRoutes(options.budgets));
   await api.register(routingRoutes(pool, now));
   await api.register(routeRoutes(options.explain));
+  await api.register(cacheRoutes({ ...services, cache }));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
 
   return {

@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto';
 /** Everything that an answer depends on. */
 export interface CacheKeyParts {
   organization: string;
-  /** Keyed hash of the application's own credential; null when weir's key named the caller. */
+  /** Keyed hash of the application's own credentials; null when they do not part its callers. */
   credential: string | null;
   provider: string;
+  /** Origin of the provider. */
+  server: string;
   dialect: string;
-  /** Path and query at the provider: versions of an API answer differently. */
+  operation: string;
+  /** Path and query at the provider, without what only chooses the form of the answer. */
   path: string;
   /** Hash of the canonical request. */
   request: string;
@@ -15,14 +18,20 @@ export interface CacheKeyParts {
   headers: Record<string, string>;
 }
 
+/** Changes when equal parts mean something else than before. */
+const version = 1;
+
 /** The key of an answer: SHA-256 in hex over an unambiguous form of its parts. */
 export function cacheKey(parts: CacheKeyParts): string {
   const headers = Object.entries(parts.headers).sort(([a], [b]) => (a < b ? -1 : 1));
   const form = [
+    version,
     parts.organization,
     parts.credential,
     parts.provider,
+    parts.server,
     parts.dialect,
+    parts.operation,
     parts.path,
     parts.request,
     headers,

@@ -20,7 +20,12 @@ export interface DataPaths {
   run: string;
   /** Where the API of a weir that runs here listens. */
   apiAddress: string;
-  sockets: { xds: string; admin: string; processor: (index: number) => string };
+  sockets: {
+    xds: string;
+    admin: string;
+    processor: (index: number) => string;
+    relay: (index: number) => string;
+  };
   journal: string;
 }
 
@@ -47,6 +52,7 @@ export function dataPaths(data: string, cwd: string): DataPaths {
       xds: join(sockets, 'xds.sock'),
       admin: join(sockets, 'admin.sock'),
       processor: (index) => join(sockets, `processor-${index}.sock`),
+      relay: (index) => join(sockets, `relay-${index}.sock`),
     },
     journal: join(root, 'journal'),
   };

@@ -165,6 +165,15 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  retention: z
+    .strictObject({
+      answers: duration
+        .prefault('24h')
+        .describe(
+          'How long answers stay in PostgreSQL at most, from where they are given again when Redis, or a process that was started anew, does not have them; `0s`: they do not go there.',
+        ),
+    })
+    .prefault({}),
   journal: z
     .strictObject({
       max_size: size

@@ -45,6 +45,7 @@ const codes = {
   invalid_routing: { status: 400, ...invalid },
   unknown_profile: { status: 400, ...invalid },
   no_model_able: { status: 400, ...invalid },
+  invalid_header: { status: 400, ...invalid },
   invalid_api_key: { status: 401, ...unauthenticated },
   provider_key_missing: { status: 401, ...unauthenticated },
   workload_unknown: { status: 401, ...unauthenticated },

@@ -58,8 +58,8 @@ function longestPlan({ models }: EnvoyInputs): number {
 export function attemptClusters(inputs: EnvoyInputs): Json[] {
   const planned = new Set(plannedProviders(inputs.models));
   if (planned.size === 0) return [];
-  return inputs.processors.flatMap((path, processor) => [
-    ownProcessorCluster(path, processor),
+  return inputs.processors.flatMap(({ socket }, processor) => [
+    ownProcessorCluster(socket, processor),
     ...Object.entries(inputs.providers)
       .filter(([name]) => planned.has(name))
       .map(([name, provider]) => attemptCluster(name, provider, processor, inputs.rootsFile)),

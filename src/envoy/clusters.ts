@@ -124,7 +124,11 @@ export function processorCluster({ processors }: EnvoyInputs): Json {
     load_assignment: {
       cluster_name: names.processorCluster,
       endpoints: [
-        { lb_endpoints: processors.map((path) => ({ endpoint: { address: { pipe: { path } } } })) },
+        {
+          lb_endpoints: processors.map(({ socket }) => ({
+            endpoint: { address: { pipe: { path: socket } } },
+          })),
+        },
       ],
     },
     circuit_breakers: roomy,
@@ -136,6 +140,22 @@ export function processorCluster({ processors }: EnvoyInputs): Json {
     },
     typed_extension_protocol_options: http2,
   };
+}
+
+/** Where each processor gives streams of its own: the one that has them must be met. */
+export function relayClusters({ processors }: EnvoyInputs): Json[] {
+  return processors.map(({ relay }, index) => ({
+    name: names.relayCluster(index),
+    type: 'STATIC',
+    connect_timeout: '1s',
+    load_assignment: {
+      cluster_name: names.relayCluster(index),
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: relay } } } }] }],
+    },
+    circuit_breakers: roomy,
+    per_connection_buffer_limit_bytes: readBytes,
+    typed_extension_protocol_options: upstreamPlain('http_protocol_options'),
+  }));
 }
 
 /** The collector, for the access log. */

@@ -6,8 +6,8 @@ export interface EnvoyInputs {
   providers: Config['providers'];
   models: Config['models'];
   onFailure: Config['processor']['on_failure'];
-  /** Unix sockets of the processors. */
-  processors: string[];
+  /** Unix sockets of the processors: for what Envoy asks, and for the streams that it fetches for callers. */
+  processors: { socket: string; relay: string }[];
   /** Where the access log goes: the collector's OTLP over gRPC. */
   otlpGrpc: Address;
   /** PEM file of the public roots, for providers without a `ca_file`. */
@@ -43,6 +43,7 @@ export const names = {
   attemptCluster: (processor: number, provider: string) => `attempt-${processor}-${provider}`,
   /** For gRPC to a provider without TLS, which is HTTP/2 from the start. */
   grpcCluster: (provider: string) => `grpc-${provider}`,
+  relayCluster: (index: number) => `relay-${index}`,
 } as const;
 
 /** A protobuf Any in JSON. */

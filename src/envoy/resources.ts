@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { attemptClusters } from './attempts.ts';
-import { grpcClusters, otlpCluster, processorCluster, providerCluster } from './clusters.ts';
+import { grpcClusters, otlpCluster, processorCluster, providerCluster, relayClusters } from './clusters.ts';
 import type { EnvoyInputs, Json } from './inputs.ts';
 import { egressListener } from './listener.ts';
 import { routeConfiguration } from './routes.ts';
@@ -27,6 +27,7 @@ export function resources(inputs: EnvoyInputs): Record<Kind, Discovery> {
     routes: discovery('routes', [routeConfiguration(inputs)]),
     clusters: discovery('clusters', [
       processorCluster(inputs),
+      ...relayClusters(inputs),
       otlpCluster(inputs),
       ...Object.entries(inputs.providers).flatMap(([name, provider]) => [
         providerCluster(name, provider, inputs.rootsFile),

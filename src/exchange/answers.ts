@@ -1,6 +1,9 @@
-import type { CachedAnswer } from '../cache/cache.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 import { errorHeaders, type Refusal, refusalStatus, renderError } from '../dialects/errors.ts';
+import type { Standing } from '../limits/limits.ts';
+import type { Arrival } from './arrival.ts';
+import { standingHeaders } from './denials.ts';
+import type { Lookup } from './lookup.ts';
 import type { Answer } from './messages.ts';
 
 /** A refusal in the form of the caller's SDK. */
@@ -18,9 +21,26 @@ export function refusalAnswer(api: ProviderConfig['api'], refusal: Refusal, id: 
   };
 }
 
-/** A kept answer, byte for byte as the provider gave it. */
-export function hitAnswer(kept: CachedAnswer, headers: Record<string, string>): Answer {
-  return { status: kept.status, headers: { 'content-type': kept.contentType, ...headers }, body: kept.body };
+/** For `x-weir-cache: only`, and `only-if-cached`. */
+export const notKept: Refusal = {
+  code: 'cache_miss',
+  message:
+    'The answer is not in the cache, and the request forbids asking the provider (x-weir-cache: only).',
+};
+
+/** What every caller is told of its call, and of its limits. `now`: epoch milliseconds. */
+export function ownHeaders(
+  id: string,
+  arrival: Arrival | null,
+  known: { lookup: Lookup | null; standing: Standing | null; now: number },
+): Record<string, string> {
+  const { lookup, standing, now } = known;
+  return {
+    'x-weir-id': id,
+    ...(arrival && { 'x-weir-provider': arrival.target.provider }),
+    ...(lookup?.key && { 'x-weir-cache-key': lookup.key }),
+    ...(standing && standingHeaders(standing, now)),
+  };
 }
 
 /** The model, where its name can stand in a header: callers and providers may call it anything. */

@@ -30,7 +30,7 @@ export type Released = { kind: 'waits' } | { kind: 'goes'; edit: HeaderEdit; bod
  */
 export class Attempt {
   readonly id: string;
-  readonly index: number;
+  readonly #number: number;
   readonly #isLast: boolean;
   readonly #served: Served;
   readonly #head: RequestHead;
@@ -48,7 +48,8 @@ export class Attempt {
   #heldBytes = 0;
 
   constructor(options: {
-    index: number;
+    /** From 1. */
+    number: number;
     isLast: boolean;
     served: Served;
     head: RequestHead;
@@ -56,7 +57,7 @@ export class Attempt {
     attempts: Attempts;
     services: Services;
   }) {
-    this.index = options.index;
+    this.#number = options.number;
     this.id = options.call.id;
     this.#isLast = options.isLast;
     this.#served = options.served;
@@ -72,7 +73,7 @@ export class Attempt {
   }
 
   async body(bytes: Buffer): Promise<ForwardDecision> {
-    const body = (await this.#call.goesTo(this.#served, bytes, this.index + 1)) ?? bytes;
+    const body = await this.#call.goesTo(this.#served, bytes, this.#number);
     this.#sent = true;
     return { kind: 'forward', edit: this.#edit(), body };
   }

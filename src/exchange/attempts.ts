@@ -11,8 +11,8 @@ import type { Services } from './services.ts';
 export interface Attempted {
   readonly id: string;
   readonly head: RequestHead;
-  /** From now on this one has the call: what its provider gets in place of the body; null: as it came. */
-  goesTo(served: Served, bytes: Buffer, number: number): Promise<Buffer | null>;
+  /** From now on this one has the call: what its provider gets in place of the body. */
+  goesTo(served: Served, bytes: Buffer, number: number): Promise<Buffer>;
   /** The record as it stands. */
   record(): UsageRecord | null;
   responseHead(head: ResponseHead): ResponsePlan;
@@ -70,9 +70,13 @@ export class Attempts {
     return this.#accepted !== null;
   }
 
-  /** Answers of this attempt are those of another model. */
+  /** The answer of the last attempt is not that of the one whose answers are kept and shared. */
   get isStandIn(): boolean {
-    return (this.#accepted?.index ?? 0) >= this.#servers.standIns;
+    const { servers, kept, standIns } = this.#servers;
+    const served = servers[this.#started - 1] ?? servers[0];
+    // What others get of it is made from what the first one says: as it came, or translated.
+    const isAlike = (served.translation === null) === (kept.translation === null);
+    return this.#started > standIns || !isAlike;
   }
 
   start(head: RequestHead): Attempt {
@@ -85,7 +89,7 @@ export class Attempts {
     this.#started = number;
     this.#open++;
     return new Attempt({
-      index: number - 1,
+      number,
       isLast: number >= this.#servers.servers.length,
       served,
       head,

@@ -1,4 +1,4 @@
-import type { CachedAnswer } from '../cache/cache.ts';
+import type { ProviderConfig } from '../config/schema.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
@@ -6,18 +6,21 @@ import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
-import { hitAnswer, modelHeader, refusalAnswer } from './answers.ts';
+import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { Attempts } from './attempts.ts';
 import { comparison, savingOf } from './baseline.ts';
-import { type CacheControl, cacheControl } from './cache-control.ts';
-import { denialRefusal, standingHeaders } from './denials.ts';
+import { denialRefusal } from './denials.ts';
 import { draftRecord, providerIds, targetFields } from './draft.ts';
+import { type Followed, follow, leftFields, serveStream } from './following.ts';
 import { uuidv7 } from './ids.ts';
-import { answerToKeep, hitFields, hitHeaders, inForm, keyOf } from './keeping.ts';
+import { type Inspection, inspect, type Outgoing, writeFor, writeOut } from './inspect.ts';
+import { givenFields, givenHeaders } from './keeping.ts';
 import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
+import type { Giving, Lookup } from './lookup.ts';
 import type {
+  BodyDecision,
   BodyEdit,
   ForwardDecision,
   HeadDecision,
@@ -29,12 +32,11 @@ import type {
 import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { priceFields } from './pricing.ts';
-import { type Routed, routeCall } from './routing.ts';
+import type { Routed } from './routing.ts';
 import type { Served } from './serve.ts';
-import { type Servers, serversFor } from './servers.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
-import { type Sent, send, type TranslatedReply } from './translation.ts';
+import type { TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -44,8 +46,8 @@ export type StartExchange = (head: RequestHead) => Exchange;
 /** A call that weir looks into, from the moment its body is read. */
 interface Inspected {
   facts: RequestFacts;
-  control: CacheControl;
-  key: string;
+  /** Its name at who serves it. */
+  model: string | null;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
   /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
@@ -67,7 +69,10 @@ export class Exchange {
   readonly #closing: (work: Promise<void>) => void;
   /** The exchanges whose attempts Envoy makes, by their ids. */
   readonly #attempted: Map<string, Exchange>;
+  /** As the caller asks, and as it goes to who serves it. */
+  #asking: Arrival | null = null;
   #arrival: Arrival | null = null;
+  #lookup: Lookup | null = null;
   #inspected: Inspected | null = null;
   #admission: Admission | null = null;
   #record: UsageRecord | null = null;
@@ -78,11 +83,13 @@ export class Exchange {
   /** Set where the caller gets something else than the provider says. */
   #change: ReplyChange | null = null;
   #ended = false;
-  #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
-  /** Who has it, or is about to. */
-  #served: Served | null = null;
   /** Set where several may serve it. */
   #attempts: Attempts | null = null;
+  /** Aborted when the caller hangs up. */
+  #left: AbortController | null = null;
+  /** The answer is a stream of weir's own. */
+  #isServed = false;
+  #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
 
   constructor(
     head: RequestHead,
@@ -109,6 +116,7 @@ export class Exchange {
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
     const { arrival } = arrived;
+    this.#asking = arrival;
     this.#arrival = arrival;
     this.#record = draftRecord({
       id: this.id,
@@ -124,158 +132,77 @@ export class Exchange {
     const forbidden =
       (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
       unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
-    if (forbidden) return this.#refuse(arrival, forbidden);
+    if (forbidden) return this.#refuse(forbidden);
     this.#change = listing(this.#head, arrival, this.#services.aliases);
     if (this.#change) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
     this.#admit(admission);
-    return admission.denial ? this.#deny(arrival, admission) : this.#forward(arrival);
+    return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
 
   /** What is asked? Limits and the cache decide, in one round trip. */
-  async body(received: Buffer): Promise<ForwardDecision> {
-    const asking = this.#arrival;
+  async body(received: Buffer): Promise<BodyDecision> {
+    const arrived = this.#arrival;
     // It was let go at its head.
     if (this.#forwarded) return { kind: 'forward', edit: { set: {}, remove: [] } };
-    if (!asking?.dialect || !this.#record)
-      throw new Error('a body came for a call whose body was not asked for');
-    const { cache, reader, fingerprint } = this.#services;
-
-    const read = await reader.request(asking.dialect, received, asking.target.endpoint);
-    if (!read) {
-      return this.#refuse(asking, {
-        code: 'invalid_json',
-        message: 'We could not parse the JSON body of your request: the provider expects a JSON object.',
-      });
-    }
-    const asked = { head: this.#head, arrival: asking, facts: read, bytes: received };
-    const { bytes, body: changed, ...routed } = await routeCall(asked, this.#services);
-    this.#routed = routed;
-    this.#note({ requestedModel: read.model, ...routed.fields });
-    if (routed.refusal) return this.#refuse(asking, routed.refusal);
-    const serving = await serversFor({ ...asked, ...routed, bytes }, this.#services);
-    if (serving.kind === 'refused') return this.#refuse(asking, serving.refusal);
-    const [first] = serving.servers;
-    const { arrival, facts } = first;
-    if (arrival !== asking) this.#note(targetFields(arrival, fingerprint));
-    const wish = cacheControl(this.#head.headers, arrival.policy.cache);
-    const control = facts.repeatable ? wish : { ...wish, read: false, write: false };
-    const key = keyOf({ head: this.#head, ...serving.kept }, fingerprint);
-    this.#inspected = {
-      facts,
-      control,
-      key,
-      requestBody: null,
-      filter: null,
-      reply: null,
-    };
+    if (!arrived || !this.#record) throw new Error('a body came before a head');
+    const inspection = await inspect({ head: this.#head, arrival: arrived, body: received }, this.#services);
+    this.#note(inspection.fields);
+    if (inspection.kind === 'refused') return this.#refuse(inspection.refusal);
+    const { routed, served, lookup } = inspection;
+    const { bytes, body: _, ...asked } = routed;
+    const { arrival, facts } = served;
+    this.#asking = asked.arrival;
+    this.#arrival = arrival;
+    this.#routed = asked;
+    this.#lookup = lookup;
+    this.#inspected = { facts, model: served.model, requestBody: null, filter: null, reply: null };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
       temperature: facts.temperature,
       topP: facts.topP,
       reasoningEffort: facts.reasoningEffort,
-      cacheKey: key,
-      cacheExpiresAt: this.#startedAt + control.ttl,
+      cacheKey: lookup.key,
+      cacheExpiresAt: this.#startedAt + lookup.control.ttl,
       prefixHashes: facts.prefixHashes,
-      cache: control.read ? 'miss' : 'bypass',
+      cache: lookup.result,
       ...(this.#record.user === null && { user: facts.user }),
     });
     const call = { arrival, record: this.#record, facts, bytes: bytes.length, ip: this.#head.ip };
-    const [admission, found] = await Promise.all([
-      admit(call, this.#services),
-      control.read ? cache.get(key) : null,
-    ]);
-    const kept = found && inForm(found, { facts: read, arrival: asking });
+    const [admission, found] = await Promise.all([admit(call, this.#services), lookup.find()]);
     this.#admit(admission);
-    if (admission.denial && !(kept && admission.passesHits)) return this.#deny(asking, admission);
-    if (kept) return this.#hit(arrival, kept);
-    if (control.only) {
-      return this.#refuse(asking, {
-        code: 'cache_miss',
-        message: 'The answer is not in the cache, and x-weir-cache: only forbids asking the provider.',
-      });
-    }
-    if (serving.servers.length > 1) return this.#forwardAttempts(serving);
-    const sent = await this.#send(first, bytes);
-    if (sent.kind === 'refused') return this.#refuse(asking, sent.refusal);
-    return this.#forward(arrival, sent.body ?? changed ?? undefined);
-  }
-
-  /** What the provider gets, whose reply is then read and told accordingly. */
-  async #send(served: Served, bytes: Buffer): Promise<Sent> {
-    const asking = this.#routed?.arrival ?? served.arrival;
-    const sent = await send(bytes, served, { id: this.id, asking }, this.#services);
-    if (sent.kind === 'refused' || !this.#inspected) return sent;
-    const { filter, reply, counted } = sent;
-    Object.assign(this.#inspected, { facts: served.facts, filter, reply });
-    this.#hold(counted);
-    this.#change = reply;
-    this.#served = served;
-    this.#arrival = served.arrival;
-    return sent;
-  }
-
-  /** For counting what the provider does not, if there is room for it. */
-  #hold(body: Buffer): void {
-    if (!this.#inspected) return;
-    const { held } = this.#services;
-    held.give(this.#inspected.requestBody?.length ?? 0);
-    const fits = body.length <= maxHeldBytes && held.take(body.length);
-    this.#inspected.requestBody = fits ? ownCopy(body) : null;
-  }
-
-  /** Envoy tries one after the other: each attempt asks what it is to send, and tells what came of it. */
-  async #forwardAttempts(serving: Servers & { kind: 'served' }): Promise<ForwardDecision> {
-    const attempts = new Attempts(
-      {
-        id: this.id,
-        head: this.#head,
-        goesTo: async (served, bytes, number) => {
-          const sent = await this.#send(served, bytes);
-          if (sent.kind === 'refused') throw new Error(sent.refusal.message);
-          this.#note({ ...targetFields(served.arrival, this.#services.fingerprint), attempts: number });
-          this.#forwarded = served.arrival;
-          return sent.body;
-        },
-        record: () => this.#record,
-        responseHead: (head) => this.#reply(head),
-        responseBody: (bytes, ended) => this.responseBody(bytes, ended),
-        note: (record) => this.#services.ledger.close(record),
-        finish: () => this.#finish(),
-      },
-      serving,
-      this.#services,
-    );
-    this.#attempts = attempts;
-    this.#attempted.set(this.id, this);
-    await this.#forward(serving.servers[0].arrival);
-    return attempts.forward();
+    const isFree = found.kind !== 'forward' && admission.passesHits;
+    if (admission.denial && !isFree) return this.#deny(admission);
+    if (found.kind === 'given') return this.#give(found);
+    if (lookup.control.only) return this.#refuse(notKept);
+    if (found.kind === 'forward') return this.#ask(inspection, received);
+    this.#left = new AbortController();
+    const followed = follow(lookup, found.flight, this.#left.signal);
+    return { kind: 'wait', decided: followed.then((each) => this.#followed(each, inspection, received)) };
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
     this.#attempts?.answered();
-    if (this.#attempts?.accepted) return { observe: 'nothing', edit: { set: {}, remove: [] } };
+    if (this.#isServed || this.#attempts?.accepted)
+      return { observe: 'nothing', edit: { set: {}, remove: [] } };
     return this.#reply(head);
   }
 
+  /** A reply begins, of the provider or of Envoy. */
   #reply(head: ResponseHead): ResponsePlan {
     this.#response = head;
-    this.#observation?.release();
-    const arrival = this.#arrival;
-    this.#observation = observe(head, arrival, this.#services, this.#inspected?.control.write ?? false);
+    const record = () => (this.#attempts?.isStandIn ? null : (this.#lookup?.record() ?? null));
+    this.#observation = observe(head, this.#arrival, this.#services, record);
     this.#ended = this.#observation.observe === 'nothing';
     const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
     if (this.#inspected) this.#inspected.filter = filter;
     this.#note({ status: head.status, ...providerIds(head.headers) });
     if (!head.fromProvider) this.#note({ errorCode: head.headers.get('x-weir-error') ?? 'upstream_error' });
-    const set: Record<string, string> = { 'x-weir-id': this.id };
-    if (arrival) set['x-weir-provider'] = arrival.target.provider;
+    const set = this.#headers();
     if (this.#record && this.#inspected) {
       set['x-weir-cache'] = this.#record.cache;
-      if (this.#admission)
-        Object.assign(set, standingHeaders(this.#admission.standing, this.#services.now()));
-      Object.assign(set, modelHeader(this.#served?.model ?? null), this.#routed?.headers);
+      Object.assign(set, modelHeader(this.#inspected.model));
       if (this.#record.attempts > 1) set['x-weir-attempts'] = String(this.#record.attempts);
     }
     const edit = { set, remove: filter ? ['content-length'] : [] };
@@ -294,9 +221,11 @@ export class Exchange {
     const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
     const visible = whole?.body ?? filter?.push(bytes, ended);
     const body = visible === bytes ? undefined : visible;
-    await observation.push(bytes, visible ?? bytes).catch((error: unknown) => {
+    const given = (this.#inspected?.reply && visible) ?? bytes;
+    await observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
     });
+    if (this.#response && !this.#attempts?.isStandIn) this.#lookup?.begin(this.#response);
     if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
@@ -323,6 +252,11 @@ export class Exchange {
     this.#keep(this.#record, observation);
   }
 
+  /** The caller hung up: whoever waits for another call does so no more. */
+  hangUp(): void {
+    this.#left?.abort();
+  }
+
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
   end(): void {
     if (this.#attempts) this.#attempts.callEnded();
@@ -331,13 +265,14 @@ export class Exchange {
 
   #finish(): void {
     this.#attempted.delete(this.id);
-    const forwarded = this.#forwarded;
-    // Nothing but what was forwarded can have used anything.
-    if (!forwarded) this.#admission?.close('free');
-    if (!forwarded || !this.#record) return;
-    this.#forwarded = null;
     // Some clients hang up as soon as they have read the last event: that is an end as well.
     if (!this.#ended && this.#observation?.facts().complete) this.#endReply(this.#observation);
+    this.#lookup?.abandon(this.#ended || this.#response?.fromProvider === false);
+    const forwarded = this.#forwarded;
+    // Nothing but what was forwarded can have used anything; what is served still runs.
+    if (!forwarded && !this.#isServed) this.#admission?.close('free');
+    if (!forwarded || !this.#record) return;
+    this.#forwarded = null;
     const call = {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,
@@ -364,6 +299,52 @@ export class Exchange {
     );
   }
 
+  /** Asks the provider, in its own words. */
+  async #ask(inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    const { served, servers } = inspection;
+    if (servers.servers.length > 1) return this.#try(inspection);
+    const out = await writeOut(inspection, this.id, this.#services);
+    if (out.kind === 'refused') return this.#refuse(out.refusal);
+    this.#goesTo(served, out);
+    return this.#forward(served.arrival, out.body === received ? undefined : out.body);
+  }
+
+  /** Several may serve it: Envoy tries one after the other, and each attempt asks what it is to send. */
+  async #try({ servers, routed }: Inspection): Promise<ForwardDecision> {
+    const attempted = {
+      id: this.id,
+      head: this.#head,
+      goesTo: async (served: Served, bytes: Buffer, number: number) => {
+        const out = await writeFor({ bytes, asking: routed.arrival, served }, this.id, this.#services);
+        if (out.kind === 'refused') throw new Error(out.refusal.message);
+        this.#goesTo(served, out);
+        this.#forwarded = served.arrival;
+        this.#note({ ...targetFields(served.arrival, this.#services.fingerprint), attempts: number });
+        return out.body;
+      },
+      record: () => this.#record,
+      responseHead: (head: ResponseHead) => this.#reply(head),
+      responseBody: (bytes: Buffer, ended: boolean) => this.responseBody(bytes, ended),
+      note: (record: UsageRecord) => this.#services.ledger.close(record),
+      finish: () => this.#finish(),
+    };
+    this.#attempts = new Attempts(attempted, servers, this.#services);
+    this.#attempted.set(this.id, this);
+    await this.#forward(servers.servers[0].arrival);
+    return { ...this.#attempts.forward(), ...(routed.body && { body: routed.body }) };
+  }
+
+  /** This one has the call: its reply is read and told as it speaks. The body is held for counting, if there is room. */
+  #goesTo(served: Served, { body, filter, reply }: Outgoing): void {
+    const { held } = this.#services;
+    held.give(this.#inspected?.requestBody?.length ?? 0);
+    const isHeld = body.length <= maxHeldBytes && held.take(body.length);
+    const { facts, model, arrival } = served;
+    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, filter, reply };
+    this.#change = reply;
+    this.#arrival = arrival;
+  }
+
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
   async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
     if (this.#record) {
@@ -379,10 +360,15 @@ export class Exchange {
     this.#note({ limitedBy: limitedBy(admission) });
   }
 
-  #deny(arrival: Arrival, { denial, standing }: Admission): ForwardDecision {
+  #deny({ denial, standing }: Admission): ForwardDecision {
     if (!denial) throw new Error('nothing denies this call');
-    const api = arrival.dialect?.errors ?? arrival.provider.api;
-    return this.#refuse(arrival, denialRefusal(denial, standing, api, this.#services.now()));
+    return this.#refuse(denialRefusal(denial, standing, this.#errors(), this.#services.now()));
+  }
+
+  /** In whose form the caller expects errors. */
+  #errors(): ProviderConfig['api'] {
+    if (!this.#asking) throw new Error('nobody has asked yet');
+    return this.#asking.dialect?.errors ?? this.#asking.provider.api;
   }
 
   /** A fault of weir's own lets a call go on as it came: it is written down all the same. */
@@ -392,8 +378,8 @@ export class Exchange {
     await this.#forward(this.#arrival);
   }
 
-  #refuse(arrival: Arrival, refusal: Refusal): ForwardDecision {
-    const answer = refusalAnswer(arrival.dialect?.errors ?? arrival.provider.api, refusal, this.id);
+  #refuse(refusal: Refusal): ForwardDecision {
+    const answer = refusalAnswer(this.#errors(), refusal, this.id);
     this.#note({
       outcome: 'denied',
       status: answer.status,
@@ -405,24 +391,49 @@ export class Exchange {
     return { kind: 'answer', answer };
   }
 
-  #hit(arrival: Arrival, kept: CachedAnswer): ForwardDecision {
-    this.#note(hitFields(kept));
+  #give({ given, cache }: Giving): ForwardDecision {
+    this.#lookup?.count(cache, given.answer);
+    this.#note(givenFields(given.answer, cache));
     this.#closeNow();
-    const standing = this.#admission ? standingHeaders(this.#admission.standing, this.#services.now()) : {};
-    const headers = {
-      ...hitHeaders(kept, { id: this.id, provider: arrival.target.provider, standing }),
+    const headers = { ...givenHeaders(given, cache, this.#services.now()), ...this.#headers() };
+    return { kind: 'answer', answer: { status: given.answer.status, headers, body: given.body } };
+  }
+
+  /** What came of waiting for an equal call. */
+  async #followed(followed: Followed, inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    if (followed.kind === 'given') return this.#give(followed);
+    if (followed.kind === 'forward' && this.#admission?.denial) return this.#deny(this.#admission);
+    if (followed.kind === 'forward') return this.#ask(inspection, received);
+    const close = (fields: Partial<UsageRecord>) => {
+      this.#note(fields);
+      this.#closeNow();
+    };
+    const { relay, now } = this.#services;
+    if (followed.kind === 'left' || !relay) {
+      close(leftFields);
+      return { kind: 'forward', edit: { set: {}, remove: [] } };
+    }
+    this.#isServed = true;
+    this.#note({ firstChunkMs: now() - this.#startedAt });
+    const { serving, told } = serveStream(followed, this.#headers());
+    this.#closing(told.then(close));
+    const edit = relay.offer(serving);
+    return { kind: 'forward', edit, body: Buffer.alloc(0) };
+  }
+
+  /** What every caller is told. */
+  #headers(): Record<string, string> {
+    const standing = this.#admission?.standing ?? null;
+    return {
+      ...ownHeaders(this.id, this.#arrival, { lookup: this.#lookup, standing, now: this.#services.now() }),
       ...this.#routed?.headers,
     };
-    return { kind: 'answer', answer: hitAnswer(kept, headers) };
   }
 
   #keep(record: UsageRecord, observation: Observation): void {
-    const { cache, now } = this.#services;
-    const inspected = this.#inspected;
-    if (!inspected?.control.write || !this.#ended || inspected.reply?.failed) return;
-    if (this.#attempts?.isStandIn) return;
-    const answer = answerToKeep(record, observation, this.#response, now());
-    if (answer) this.#closing(cache.set(inspected.key, answer, inspected.control.ttl));
+    if (!this.#ended || this.#inspected?.reply?.failed || this.#attempts?.isStandIn) return;
+    const kept = this.#lookup?.end(record, observation, this.#response);
+    if (kept) this.#closing(kept);
   }
 
   #note(fields: Partial<UsageRecord>): void {

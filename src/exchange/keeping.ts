@@ -1,53 +1,18 @@
-import type { CachedAnswer } from '../cache/cache.ts';
-import { cacheKey } from '../cache/key.ts';
-import { answerHeaders, answerPath } from '../dialects/answer-key.ts';
-import type { RequestFacts } from '../dialects/dialect.ts';
+import type { AnswerFacts } from '../cache/cache.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelHeader } from './answers.ts';
-import type { Arrival } from './arrival.ts';
-import type { RequestHead, ResponseHead } from './messages.ts';
+import type { Given } from './lookup.ts';
 import type { Observation } from './observation.ts';
-import { asksUsage } from './outgoing.ts';
-import type { Services } from './services.ts';
 
-/** Equal for calls that may have one answer. */
-export function keyOf(
-  call: { head: RequestHead; arrival: Arrival; facts: RequestFacts },
-  fingerprint: Services['fingerprint'],
-): string {
-  const { head, arrival, facts } = call;
-  const headers = [...answerHeaders.keys()].flatMap((name) => {
-    const value = head.headers.get(name);
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return cacheKey({
-    organization: arrival.caller.organization,
-    credential: arrival.ownCredential === null ? null : fingerprint(arrival.ownCredential),
-    provider: arrival.target.provider,
-    dialect: arrival.dialect?.name ?? '',
-    path: answerPath(arrival.target.path),
-    request: facts.hash,
-    headers: Object.fromEntries(headers),
-  });
-}
-
-/** What of a reply is kept to be given again; null: nothing. */
-export function answerToKeep(
+/** What is known of an answer when it has come to its end. */
+export function answerFacts(
   record: UsageRecord,
-  observation: Observation,
-  response: ResponseHead | null,
-  storedAt: number,
-): CachedAnswer | null {
-  const body = observation.body();
-  if (!body || !observation.facts().complete) return null;
-  // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
-  const isCut = ['length', 'max_tokens', 'MAX_TOKENS'].includes(record.finishReason ?? '');
-  if (isCut && record.maxOutputTokens === null) return null;
+  reply: Pick<AnswerFacts, 'contentType' | 'streamed' | 'path' | 'requestedModel'>,
+): AnswerFacts {
   return {
+    ...reply,
     status: record.status ?? 200,
-    contentType: response?.headers.get('content-type') ?? 'application/json',
-    body,
-    storedAt,
+    provider: record.provider,
     model: record.model,
     responseId: record.responseId,
     finishReason: record.finishReason,
@@ -57,57 +22,43 @@ export function answerToKeep(
   };
 }
 
-/** A kept answer in the form that a call asks for; null: it cannot be given so. */
-export function inForm(
-  kept: CachedAnswer,
-  { facts, arrival }: { facts: RequestFacts; arrival: Arrival },
-): CachedAnswer | null {
-  const { dialect, target, provider } = arrival;
-  if (!dialect?.replay) return kept;
-  const isStream = /^\s*text\/event-stream/.test(kept.contentType) || kept.body[0] === openBracket;
-  const given = dialect.replay(
-    { contentType: kept.contentType, streamed: isStream, chunks: [kept.body] },
-    {
-      streamed: facts.stream,
-      usage: asksUsage(provider) ? !facts.hidesUsage : null,
-      path: target.path,
-      labels: facts.labels,
-    },
-  );
-  return given && { ...kept, contentType: given.contentType, body: Buffer.concat(given.chunks) };
+/** The bytes of an answer that may be given again; null: it may not. */
+export function piecesToGive(record: UsageRecord, observation: Observation): Buffer[] | null {
+  if (!observation.facts().complete) return null;
+  // Cut by a limit that the request did not set itself: the next one may be cut elsewhere.
+  const isCut = ['length', 'max_tokens', 'MAX_TOKENS'].includes(record.finishReason ?? '');
+  return isCut && record.maxOutputTokens === null ? null : observation.pieces();
 }
 
-/** Google's streams without events are lists. */
-const openBracket = 91;
-
-/** The record of a call that was answered from the cache. */
-export function hitFields(kept: CachedAnswer): Partial<UsageRecord> {
+/** The record of a call that got an answer that another call brought. */
+export function givenFields(answer: AnswerFacts, cache: 'hit' | 'coalesced'): Partial<UsageRecord> {
   return {
     outcome: 'completed',
-    status: kept.status,
-    cache: 'hit',
+    status: answer.status,
+    cache,
     attempts: 0,
-    model: kept.model,
-    responseId: kept.responseId,
-    finishReason: kept.finishReason,
-    usage: kept.usage,
-    usageSource: kept.usageSource,
+    model: answer.model,
+    responseId: answer.responseId,
+    finishReason: answer.finishReason,
+    usage: answer.usage,
+    usageSource: answer.usageSource,
     costUsd: '0',
-    savedUsd: kept.costUsd,
+    savedUsd: answer.costUsd,
   };
 }
 
-export function hitHeaders(
-  kept: CachedAnswer,
-  call: { id: string; provider: string; standing: Record<string, string> },
+/** What a caller is told of an answer that another call brought. `now`: epoch milliseconds. */
+export function givenHeaders(
+  { answer, contentType }: Given,
+  cache: 'hit' | 'coalesced',
+  now: number,
 ): Record<string, string> {
   return {
-    'x-weir-id': call.id,
-    'x-weir-cache': 'hit',
-    'x-weir-provider': call.provider,
+    'content-type': contentType,
+    'x-weir-cache': cache,
     'x-weir-cost-usd': '0',
-    ...modelHeader(kept.model),
-    ...(kept.costUsd !== null && { 'x-weir-saved-usd': kept.costUsd }),
-    ...call.standing,
+    ...modelHeader(answer.model),
+    ...(answer.costUsd !== null && { 'x-weir-saved-usd': answer.costUsd }),
+    ...(cache === 'hit' && { age: String(Math.max(0, Math.floor((now - answer.storedAt) / 1000))) }),
   };
 }

@@ -49,6 +49,23 @@ export type ForwardDecision =
       plan?: string[];
     }
   | { kind: 'answer'; answer: Answer };
+/** After the body; `wait`: what is decided depends on another call, which may take as long as a model thinks. */
+export type BodyDecision = ForwardDecision | { kind: 'wait'; decided: Promise<ForwardDecision> };
+
+/** A stream that weir itself gives a caller, as it comes. */
+export interface Serving {
+  headers: Record<string, string>;
+  /** Its pieces, those that are here at once together; returns how it ended. */
+  read(stop: AbortSignal): AsyncGenerator<Buffer[], 'whole' | 'broken'>;
+  /** It is over; `left`: the caller hung up before. */
+  ended(how: 'whole' | 'broken' | 'left'): void;
+}
+
+/** Where streams of weir's own are given: Envoy fetches them there for the caller. */
+export interface Relay {
+  /** How the call is sent there. Nobody who comes in time: `left`. */
+  offer(serving: Serving): HeaderEdit;
+}
 
 /** How much of the response body weir wants to see. */
 export interface ResponsePlan {

@@ -1,5 +1,5 @@
 import type { ByteBudget } from '../cache/byte-budget.ts';
-import { ByteStore } from '../cache/byte-store.ts';
+import type { Recording } from '../cache/recording.ts';
 import type { Dialect, ReplyFacts, ReplyHead, StreamObserver } from '../dialects/dialect.ts';
 import { noFacts } from '../dialects/dialect.ts';
 import type { Arrival } from './arrival.ts';
@@ -7,18 +7,15 @@ import type { ResponseHead, ResponsePlan } from './messages.ts';
 import type { Reader } from './reader.ts';
 import type { Services } from './services.ts';
 
-/** More of an answer than this is not kept for the cache: 8 MiB. */
-const maxKeptBytes = 8 * 1024 * 1024;
-
 /** Watches the body of a reply go by. */
 export interface Observation {
   readonly observe: ResponsePlan['observe'];
-  /** `visible`: what the caller gets of this chunk. */
-  push(chunk: Buffer, visible: Buffer): Promise<void>;
+  /** A chunk as the provider sent it; `given`: what is given of it to others who ask the same. */
+  push(chunk: Buffer, given: Buffer): Promise<void>;
   /** What is known by now. */
   facts(): ReplyFacts;
-  /** The whole body as the caller got it, when it was kept. */
-  body(): Buffer | null;
+  /** The body in the pieces in which it came, when it is held. */
+  pieces(): Buffer[] | null;
   /** Lets go of it. */
   release(): void;
 }
@@ -28,8 +25,8 @@ export function observe(
   head: ResponseHead,
   arrival: Arrival | null,
   { reader, held }: Pick<Services, 'reader' | 'held'>,
-  /** Whether the body is held, to be given again. */
-  keeps: boolean,
+  /** What a stream is recorded in, if it is. */
+  record: () => Recording | null,
 ): Observation {
   const { dialect, target } = arrival ?? {};
   if (!dialect || !target || head.ended || !head.fromProvider || head.headers.has('content-encoding')) {
@@ -38,54 +35,45 @@ export function observe(
   const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
   const reply = { status: head.status, contentType, headers: head.headers };
   const observer = dialect.observeStream(reply, target.endpoint);
-  if (observer) return chunks(observer, keeps ? held : null);
+  if (observer) return chunks(observer, record());
   const readable = /[/+]json/.test(contentType) || head.status >= 400;
-  return readable ? whole(dialect, reply, reader) : unobserved;
+  return readable ? whole(dialect, reply, reader, held) : unobserved;
 }
 
 const unobserved: Observation = {
   observe: 'nothing',
   push: async () => {},
   facts: () => noFacts,
-  body: () => null,
+  pieces: () => null,
   release: () => {},
 };
 
-function chunks(observer: StreamObserver, held: ByteBudget | null): Observation {
-  let kept: ByteStore | null = held && new ByteStore();
-  let bytes = 0;
-  const release = () => {
-    held?.give(bytes);
-    bytes = 0;
-    kept = null;
-  };
+function chunks(observer: StreamObserver, recording: Recording | null): Observation {
   return {
     observe: 'chunks',
-    async push(chunk, visible) {
+    async push(chunk, given) {
       observer.push(chunk);
-      if (!kept || !held) return;
-      if (bytes + visible.length > maxKeptBytes || !held.take(visible.length)) return release();
-      bytes += visible.length;
-      kept.append(visible);
+      recording?.append(given);
     },
     facts: () => observer.facts(),
-    body: () => kept?.bytes() ?? null,
-    release,
+    pieces: () => recording?.pieces() ?? null,
+    release: () => recording?.release(),
   };
 }
 
-function whole(dialect: Dialect, head: ReplyHead, reader: Reader): Observation {
+function whole(dialect: Dialect, head: ReplyHead, reader: Reader, held: ByteBudget): Observation {
   let facts = noFacts;
   let body: Buffer | null = null;
   return {
     observe: 'whole',
-    async push(chunk, visible) {
+    async push(chunk, given) {
       facts = await reader.reply(dialect, chunk, head);
-      body = visible.length <= maxKeptBytes ? visible : null;
+      if (held.take(given.length)) body = given;
     },
     facts: () => facts,
-    body: () => body,
-    release: () => {
+    pieces: () => body && [body],
+    release() {
+      held.give(body?.length ?? 0);
       body = null;
     },
   };

@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
+import type { Cache } from '../cache/asking.ts';
 import type { ByteBudget } from '../cache/byte-budget.ts';
-import type { Cache } from '../cache/cache.ts';
 import type { FindModel } from '../config/models.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
 import type { Ledger } from '../usage/record.ts';
+import type { Relay } from './messages.ts';
 import type { aliasesOf } from './model-list.ts';
 import type { Routing } from './plan.ts';
 import type { Reader } from './reader.ts';
@@ -29,6 +30,8 @@ export interface Services {
   identity: Identity;
   limits: Limits;
   cache: Cache;
+  /** null: those who wait for a stream get it when it has come to its end. */
+  relay: Relay | null;
   reader: Reader;
   /** null: every call goes as it came. */
   routing: Routing | null;

@@ -1,75 +1,51 @@
-import type { DialectName } from '../config/dialects.ts';
 import type { StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralName } from '../dialects/neutral-registry.ts';
 import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
-import type { TranslationTarget } from '../translate/translate.ts';
 import type { Arrival } from './arrival.ts';
 import type { BodyEdit, ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
-import { asksUsage } from './outgoing.ts';
 import { asBuffer } from './reader.ts';
 import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
 
-/** The request as the provider gets it, and how its reply is read. */
+/** The request as the provider gets it. */
 export type Sent =
-  | {
-      kind: 'sent';
-      /** null: as it came. */
-      body: Buffer | null;
-      /** The same without what weir asks for: what tokens are counted of. */
-      counted: Buffer;
-      /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
-      filter: StreamFilter | null;
-      reply: TranslatedReply | null;
-    }
+  | { kind: 'sent'; body: Buffer | null; reply: TranslatedReply | null }
   | { kind: 'refused'; refusal: Refusal };
 
 export async function send(
   bytes: Buffer,
-  { translation, rename, arrival, facts }: Served,
+  { rename, translation }: Served,
   call: { id: string; asking: Arrival },
-  services: Pick<Services, 'reader' | 'now'>,
-): Promise<Sent> {
-  const from = neutralName(call.asking.dialect?.name ?? '');
-  if (translation && from) return translated(bytes, { from, translation }, call, services);
-  const named = rename === null ? null : await services.reader.edit(bytes, { model: JSON.stringify(rename) });
-  const counted = named ?? bytes;
-  const asked = facts.hidesUsage && asksUsage(arrival.provider) ? arrival.dialect?.askUsage?.(counted) : null;
-  return {
-    kind: 'sent',
-    body: asked?.body ?? named,
-    counted,
-    filter: asked?.filter() ?? null,
-    reply: null,
-  };
-}
-
-async function translated(
-  bytes: Buffer,
-  { from, translation }: { from: DialectName; translation: TranslationTarget },
-  { id, asking }: { id: string; asking: Arrival },
   { reader, now }: Pick<Services, 'reader' | 'now'>,
 ): Promise<Sent> {
-  const { endpoint, path } = asking.target;
+  if (rename !== null) {
+    const body = await reader.edit(bytes, { model: JSON.stringify(rename) });
+    return { kind: 'sent', body, reply: null };
+  }
+  const from = neutralName(call.asking.dialect?.name ?? '');
+  if (!translation || !from) return { kind: 'sent', body: null, reply: null };
+  const { endpoint, path } = call.asking.target;
   const query = /\?.*$/s.exec(path)?.[0] ?? '';
-  const made = await reader.translate({
+  const translated = await reader.translate({
     from,
     path: endpoint + query,
     body: bytes,
     to: translation,
-    id: id.replaceAll('-', ''),
+    id: call.id.replaceAll('-', ''),
     now: Math.floor(now() / 1000),
   });
-  if (made.kind === 'refused')
-    return { kind: 'refused', refusal: { code: 'not_translatable', message: made.message } };
-  const { asked, left } = made;
-  const { dialect } = translation;
-  const reply = new TranslatedReply(replyTranslator(dialect, asked), left, (body, status) =>
-    reader.translateReply(dialect, asked, body, status),
-  );
-  const body = asBuffer(made.body);
-  return { kind: 'sent', body, counted: body, filter: reply, reply };
+  if (translated.kind === 'refused')
+    return { kind: 'refused', refusal: { code: 'not_translatable', message: translated.message } };
+  const { asked, left } = translated;
+  const translator = replyTranslator(translation.dialect, asked);
+  return {
+    kind: 'sent',
+    body: asBuffer(translated.body),
+    reply: new TranslatedReply(translator, left, (body, status) =>
+      reader.translateReply(translation.dialect, asked, body, status),
+    ),
+  };
 }
 
 /** The reply of a translated call on its way back. */
@@ -78,6 +54,7 @@ export class TranslatedReply implements StreamFilter, ReplyChange {
   readonly #left: string[];
   readonly #whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>;
   #status = 0;
+  #failed = false;
 
   constructor(
     translator: ReplyTranslator,
@@ -111,7 +88,7 @@ export class TranslatedReply implements StreamFilter, ReplyChange {
 
   /** What was told to the caller is not what the provider said: it broke off on the way. */
   get failed(): boolean {
-    return this.#translator.failed;
+    return this.#failed || this.#translator.failed;
   }
 
   push(chunk: Buffer, ended: boolean): Buffer {
@@ -121,6 +98,7 @@ export class TranslatedReply implements StreamFilter, ReplyChange {
 
   async whole(body: Buffer): Promise<BodyEdit> {
     const { status, body: told } = await this.#whole(body, this.#status);
+    this.#failed = status !== this.#status;
     const set = {
       ...(status !== this.#status && { ':status': String(status) }),
       'content-type': this.#translator.contentType(false),

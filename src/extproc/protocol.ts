@@ -61,6 +61,7 @@ export interface ProcessingResponse {
   /** By namespace. */
   dynamic_metadata?: { fields: Record<string, { structValue: Struct }> };
   mode_override?: ProcessingMode;
+  override_message_timeout?: { seconds: number };
 }
 
 interface Struct {

@@ -37,10 +37,13 @@ export function forward(edit: HeaderEdit, body?: Buffer): CommonResponse {
   const set = { ...edit.set, 'content-length': String(body.length) };
   return {
     header_mutation: mutation({ ...edit, set }),
-    body_mutation: { body },
+    body_mutation: body.length > 0 ? { body } : { clear_body: true },
     clear_route_cache: true,
   };
 }
+
+/** Envoy is to wait for the reply as long as a model may think (max_message_timeout, src/envoy/listener.ts). */
+export const patience: ProcessingResponse = { override_message_timeout: { seconds: 1800 } };
 
 /** At the request's head: do not send the body, it is of no interest. */
 export const withoutBody = modes(none, none);

@@ -5,7 +5,7 @@ import type { ReadWorkload } from '../identity/workloads.ts';
 import { serveAttempt } from './attempt-session.ts';
 import type { ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
 import { readResponseHead, requestHead } from './read.ts';
-import { forward, immediate, mark, responseBody, responseHead, withoutBody } from './replies.ts';
+import { forward, immediate, mark, patience, responseBody, responseHead, withoutBody } from './replies.ts';
 
 /** What a side stream needs. */
 export interface Served {
@@ -39,6 +39,8 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
   const finish = () => {
     if (over) return;
     over = true;
+    // What is awaited in the queue may be what only this ends.
+    exchange?.hangUp();
     tail = tail.then(() => exchange?.end());
     tail.catch((error: unknown) =>
       log.error({ err: error, exchange: exchange?.id }, 'exchange did not close'),
@@ -50,7 +52,7 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
       .then(async () => {
         if (message.request === 'request_headers')
           exchange = start({ ...requestHead(message.request_headers, message), workload: await workload });
-        if (exchange) reply(await handle(exchange, message));
+        if (exchange) reply(await handle(exchange, message, reply));
       })
       .catch(async (error: unknown) => {
         log.error({ err: error, exchange: exchange?.id, phase: message.request }, 'exchange failed');
@@ -81,7 +83,11 @@ function readToken(stream: ProcessStream, workloads: ReadWorkload): ReturnType<R
   return token === undefined ? null : workloads(token);
 }
 
-async function handle(exchange: Exchange, message: ProcessingRequest): Promise<ProcessingResponse> {
+async function handle(
+  exchange: Exchange,
+  message: ProcessingRequest,
+  reply: (message: ProcessingResponse) => void,
+): Promise<ProcessingResponse> {
   switch (message.request) {
     case 'request_headers': {
       const decision = await exchange.head();
@@ -94,7 +100,9 @@ async function handle(exchange: Exchange, message: ProcessingRequest): Promise<P
       return { request_headers, ...known, ...(!bodiless && { mode_override: withoutBody }) };
     }
     case 'request_body': {
-      const decision = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
+      const first = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
+      if (first.kind === 'wait') reply(patience);
+      const decision = first.kind === 'wait' ? await first.decided : first;
       const known = mark(exchange.id, true);
       if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
       const response = forward(decision.edit, decision.body);

@@ -28,11 +28,7 @@ const holdsWeirKey = (text: string) => /(?<![\w-])weir_/i.test(text);
 
 /** `headers` have lower-case names; `path` may carry Google's `?key=`. */
 export function findCredential(headers: Headers, path: string): Credential {
-  const values = [
-    ...keyHeaders.flatMap((name) => readHeader(headers.get(name))),
-    ...splitProtocols(headers.get(protocolHeader)).keys,
-    ...queryKeys(path),
-  ].filter((value) => value !== '');
+  const values = credentialValues(headers, path);
   const own = values.find((value) => !holdsWeirKey(value)) ?? null;
   const named = headers.get('x-weir-key')?.trim();
   if (named) return byKey(named, own);
@@ -42,6 +38,19 @@ export function findCredential(headers: Headers, path: string): Credential {
   const weir = held.find((value) => value !== workloadMark) ?? held[0];
   if (weir !== undefined) return byKey(weir, null);
   return own === null ? { kind: 'none' } : { kind: 'own', value: own };
+}
+
+/** All credentials of the application's own that a call carries: a provider may go by any of them. */
+export function ownCredentials(headers: Headers, path: string): string[] {
+  return credentialValues(headers, path).filter((value) => !holdsWeirKey(value));
+}
+
+function credentialValues(headers: Headers, path: string): string[] {
+  return [
+    ...keyHeaders.flatMap((name) => readHeader(headers.get(name))),
+    ...splitProtocols(headers.get(protocolHeader)).keys,
+    ...queryKeys(path),
+  ].filter((value) => value !== '');
 }
 
 function byKey(key: string, keepsOwn: string | null): Credential {

@@ -3,11 +3,8 @@ import type { Logger } from 'pino';
 import { Breaker } from './breaker.ts';
 import { within } from './deadline.ts';
 
-/**
- * What a call waits for Redis at most. In one data centre an answer takes a millisecond or two; fifty
- * leave room for a fork of Redis or a large answer, and are little beside a call to a model.
- */
-const waitMs = 50;
+/** What a call waits for Redis at most, once: then it is taken to be away until a probe is answered as fast. */
+const defaultWaitMs = 20;
 /** A connection that was silent so long after a command is made anew. */
 const silenceMs = 2_000;
 const connectMs = 2_000;
@@ -19,18 +16,27 @@ const warnEveryMs = 60_000;
 export interface RedisConnection {
   client: Redis | Cluster;
   /**
-   * Runs commands, with a deadline of 50 ms; rejects at once while Redis does not answer. Commands begun
-   * in the same tick are one round trip.
+   * Runs commands, with a deadline of 20 ms; rejects at once while Redis does not answer. Commands begun in
+   * the same tick are one round trip. `tag`: the hash tag of the keys, which in a Cluster tells the node: one
+   * that is away is not held against the others.
    */
-  run<T>(work: () => Promise<T>): Promise<T>;
+  run<T>(work: () => Promise<T>, tag?: string): Promise<T>;
+  /** A connection of its own for messages: a connection that listens can do nothing else. */
+  listener(): Redis | Cluster;
   /** Says goodbye, or hangs up on a Redis that does not answer. */
   close(): Promise<void>;
 }
 
 /** Connects to one Redis (its URL) or to a Cluster (URLs of its nodes); does not wait for it. */
-export function connectRedis(url: string | string[], log: Logger): RedisConnection {
-  const client = Array.isArray(url) ? clusterOf(url) : new Redis(url, clientOptions);
-  const breaker = new Breaker(() => performance.now());
+export function connectRedis(
+  url: string | string[],
+  log: Logger,
+  { waitMs = defaultWaitMs } = {},
+): RedisConnection {
+  const connect = () => (Array.isArray(url) ? clusterOf(url) : new Redis(url, clientOptions));
+  const client = connect();
+  const breakers = new Map<string, Breaker>();
+  let listener: Redis | Cluster | null = null;
   let away = false;
   let warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -50,25 +56,39 @@ export function connectRedis(url: string | string[], log: Logger): RedisConnecti
   };
   client.on('error', lost);
   client.on('ready', () => {
-    breaker.close();
+    for (const breaker of breakers.values()) breaker.close();
     found();
   });
 
+  function breakerOf(tag: string): Breaker {
+    const part = client instanceof Cluster ? tag : '';
+    const known = breakers.get(part);
+    if (known) return known;
+    const breaker = new Breaker({
+      waitMs,
+      probe: () => replyOf(client.exists(`weir:{${part}}`)),
+      opened: lost,
+      closed: () => [...breakers.values()].some(({ isOpen }) => isOpen) || found(),
+    });
+    breakers.set(part, breaker);
+    return breaker;
+  }
+
   return {
     client,
-    async run(work) {
-      try {
-        const reply = await breaker.run(() => within(waitMs, replyOf(work())));
-        found();
-        if (!reply.refused) return reply.value;
-        refused(reply.error);
-        throw reply.error;
-      } catch (error) {
-        if (breaker.isOpen) lost(error);
-        throw error;
-      }
+    async run(work, tag = '') {
+      const reply = await breakerOf(tag).run(() => replyOf(work()));
+      if (!reply.refused) return reply.value;
+      refused(reply.error);
+      throw reply.error;
+    },
+    listener() {
+      listener ??= connect().on('error', () => {});
+      return listener;
     },
     async close() {
+      for (const breaker of breakers.values()) breaker.stop();
+      listener?.disconnect();
       await within(silenceMs, client.quit()).catch(() => client.disconnect());
     },
   };

@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { createDeliverer } from '../alerts/deliver.ts';
 import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
+import { createCacheAdmin } from '../cache/admin.ts';
+import { createAnswerSweep } from '../cache/cold/sweep.ts';
 import { createCollector } from '../collector/collector.ts';
 import type { Settings } from '../config/env.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
@@ -51,10 +53,13 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const routingOptions = { pricer, redis, paces, now: Date.now, replay: () => {} };
   // With its tokenizer: only who asks needs it.
   let routing: ReturnType<typeof createRouting> | undefined;
+  const cache = createCacheAdmin({ pool, redis, log });
+  const sweep = createAnswerSweep({ pool, purgePending: cache.purgePending, log });
   const api = await createApi({
     pool,
     pricer,
     explain: createExplain(pool, config, () => (routing ??= createRouting(config, routingOptions))),
+    cache,
     log,
     version,
     now: Date.now,
@@ -71,13 +76,14 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   await api.start(config.listen.api);
   await xds.start();
   const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now });
+  sweep.start();
   return {
     async stop() {
       await alerts.stop();
       await deliverer.close();
       await xds.stop();
       await api.stop();
-      await records.stop(stopTimeoutMs);
+      await Promise.all([records.stop(stopTimeoutMs), sweep.stop()]);
       await paces.stop();
       await Promise.all([redis?.close(), pool.end()]);
     },

@@ -12,9 +12,10 @@ export function envoyInputs({ config, paths }: Settings): EnvoyInputs {
     providers: config.providers,
     models: config.models,
     onFailure: onFailure(config),
-    processors: Array.from({ length: config.processor.workers }, (_, index) =>
-      paths.sockets.processor(index),
-    ),
+    processors: Array.from({ length: config.processor.workers }, (_, index) => ({
+      socket: paths.sockets.processor(index),
+      relay: paths.sockets.relay(index),
+    })),
     otlpGrpc: config.listen.otlp_grpc,
     rootsFile: paths.roots,
   };

@@ -5,10 +5,12 @@ import { formatAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
+import { names } from '../envoy/inputs.ts';
 import { createExchanges } from '../exchange/exchanges.ts';
 import { aliasesOf } from '../exchange/model-list.ts';
 import { createReader } from '../exchange/reader.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
+import { createRelay } from '../extproc/relay.ts';
 import { createExtProcServer } from '../extproc/server.ts';
 import { createIdentity } from '../identity/create.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
@@ -45,12 +47,13 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const redis = config.redis.url === 'memory' ? null : connectRedis(config.redis.url, log);
   const now = () => performance.timeOrigin + performance.now();
   mkdirSync(paths.root, { recursive: true });
+  const keyring = createKeyring(sealKeysOf(config, paths));
   const identity = createIdentity({
     url,
     defaults: config.defaults,
     providers: config.providers,
     organizations: settings.organizations,
-    keyring: createKeyring(sealKeysOf(config, paths)),
+    keyring,
     file: paths.identity,
     log,
     now,
@@ -91,6 +94,19 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     log,
   });
   const routing = await createRouting(config, { pricer, redis, paces, now, replay: replays.offer });
+  const held = createByteBudget(heldBytes);
+  // Connections of its own: nothing that takes long is to come before what a call waits for.
+  const coldPool = url === null ? null : createPool(url, { log, max: 3 });
+  const cache = createCache({
+    redis,
+    cold: url === null || !coldPool ? null : { url, pool: coldPool, retentionMs: config.retention.answers },
+    keyring,
+    held,
+    now,
+    log,
+  });
+  await cache.start();
+  const relay = createRelay({ socket: paths.sockets.relay(index), cluster: names.relayCluster(index) });
   const exchanges = createExchanges({
     providers: config.providers,
     worker: index,
@@ -98,13 +114,14 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     aliases: aliasesOf(config.models),
     identity: withOwnCalls(identity, own),
     limits,
-    cache: createCache(redis, { now, log }),
+    cache,
+    relay,
     reader,
     routing,
     ledger,
     pricer,
     counter,
-    held: createByteBudget(heldBytes),
+    held,
     fingerprint,
     now,
     log,
@@ -117,20 +134,22 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     workloads: createWorkloads(config.workloads, { log, now }),
     log,
   });
+  await relay.start();
   await server.start();
   return {
     async stop() {
       await replays.stop();
-      await server.stop(streamTimeoutMs);
+      await Promise.all([server.stop(streamTimeoutMs), relay.stop(streamTimeoutMs)]);
       await exchanges.settled();
       await limits.stop();
+      await cache.stop();
       const { left } = await ledger.drain(shipTimeoutMs);
       if (left > 0)
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
       await ledger.stop();
       await identity.stop();
       await paces.stop();
-      await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end()]);
+      await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end(), coldPool?.end()]);
     },
   };
 };

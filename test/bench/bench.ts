@@ -41,8 +41,8 @@ async function startEnvoy(provider: string, processor: boolean): Promise<string>
     egress,
     providers,
     onFailure: 'auto' as const,
-    processors: [`${home}.sock`],
     models: {},
+    processors: [{ socket: `${home}.sock`, relay: `${home}-relay.sock` }],
     otlpGrpc: { host: '127.0.0.1', port: 1 },
     rootsFile: '/dev/null',
   };

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createByteBudget } from '../../src/cache/byte-budget.ts';
+import { sizeOf } from '../../src/cache/pieces.ts';
+import { Recording } from '../../src/cache/recording.ts';
 import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
 import type { Arrival } from '../../src/exchange/arrival.ts';
 import { observe } from '../../src/exchange/observation.ts';
@@ -47,20 +49,24 @@ test('a thousand long streams at once are watched in at most 64 KiB each, beside
   const before = await inUse();
   const open = Array.from({ length: streams }, () => {
     const asked = openaiChat.askUsage?.(Buffer.from('{}'));
-    return { observation: observe(head, arrival, services, true), filter: asked?.filter() };
+    return {
+      observation: observe(head, arrival, services, () => new Recording(services.held, 2 * bytesOfEach)),
+      filter: asked?.filter(),
+    };
   });
   for (let sent = 0; sent < bytesOfEach; sent += chunkBytes) {
     const start = sent % event.length;
     for (const { observation, filter } of open) {
       // As a message brings it: a part of a larger buffer.
       const chunk = Buffer.from(text.subarray(start, start + chunkBytes));
-      await observation.push(chunk, filter?.push(chunk, false) ?? chunk);
+      filter?.push(chunk, false);
+      await observation.push(chunk, chunk);
     }
   }
   const perStream = ((await inUse()) - before - heldBytes) / streams;
   t.diagnostic(`${(perStream / 1024).toFixed(1)} KiB a stream`);
   assert(perStream <= 64 * 1024, `${perStream} bytes a stream`);
-  const held = open.reduce((sum, { observation }) => sum + (observation.body()?.length ?? 0), 0);
+  const held = open.reduce((sum, { observation }) => sum + sizeOf(observation.pieces() ?? []), 0);
   assert(held > 0 && held <= heldBytes, `${held} bytes are held`);
   const { chars } = open[0]?.observation.facts().text ?? { chars: 0 };
   assert(chars > bytesOfEach / 2, `${chars} characters were seen`);

@@ -106,7 +106,7 @@ test('a policy that cannot work is refused, with all reasons and their places', 
     [{ cahce: {} }, ['/cahce', /unknown key; did you mean cache\?/]],
     [
       { cache: { mode: 'on', tll: '1h' }, limits: [limit, { ...limit, name: 'b', requests: 0 }] },
-      ['/cache/mode', /found "on"; expected one of all, off/],
+      ['/cache/mode', /found "on"; expected one of all, deterministic, shadow, off/],
       ['/cache/tll', /unknown key; did you mean ttl\?/],
       ['/limits/1/requests', /expected more than 0, found 0/],
     ],

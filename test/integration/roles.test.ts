@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fastify from 'fastify';
 import { access, guard } from '../../src/api/access.ts';
+import { writeEntries } from '../../src/cache/cold/rows.ts';
 import { insertUsage } from '../../src/collector/usage-rows.ts';
 import { withConnection } from '../../src/db/pool.ts';
 import { testApi } from '../fixtures/api.ts';
+import { keptAnswer } from '../fixtures/cache.ts';
 import { invite, makeOrganization } from '../fixtures/organization.ts';
 import { testDatabase } from '../fixtures/postgres.ts';
 import { usageRecord } from '../fixtures/usage-records.ts';
@@ -129,9 +131,25 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
     '/bindings': (await make('/bindings', { namespace: 'their-namespace' })).id,
     '/alerts': (await make('/alerts', theirAlert)).id,
     '/analytics/exchanges': record.id,
+    '/cache': 'b'.repeat(64),
     // B has version 1 and 2, A has none.
     '/policy/versions': '1',
   };
+  const { generation, provider, requestedModel, model, streamed, storedAt, expiresAt } = keptAnswer({
+    model: 'their-model',
+  });
+  await writeEntries(pool, [
+    {
+      ...{
+        organization: 'b',
+        key: theirs['/cache'] ?? '',
+        dialect: '',
+        bytes: 1,
+        entry: Buffer.from('sealed'),
+      },
+      ...{ generation, provider, requestedModel, model, streamed, storedAt, expiresAt, deleteAt: expiresAt },
+    },
+  ]);
   const { rows: deliveries } = await pool.query(
     `INSERT INTO alert_deliveries (alert, kind, channel, recipient, state)
      VALUES ($1, 'test', 'email', 'bea@b.example', 'dead') RETURNING id`,
@@ -142,7 +160,15 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
   await api.ask('PUT', '/policy', { key: b.admin, body: { cache: { mode: 'off' } } });
   const state = () =>
     Promise.all(
-      ['users', 'api_keys', 'provider_keys', 'workload_bindings', 'policies', 'alert_configs'].map(
+      [
+        'users',
+        'api_keys',
+        'provider_keys',
+        'workload_bindings',
+        'policies',
+        'alert_configs',
+        'cache_entries',
+      ].map(
         async (table) =>
           (await pool.query(`SELECT * FROM ${table} WHERE organization = 'b' ORDER BY 1, 2`)).rows,
       ),

@@ -75,7 +75,7 @@ const broken: [name: string, yaml: string, expected: RegExp, env?: Record<string
   [
     'a wrong word',
     'defaults: { cache: { mode: sometimes } }',
-    /^weir\.yaml:1: defaults\.cache\.mode: found "sometimes"; expected one of all, off$/,
+    /^weir\.yaml:1: defaults\.cache\.mode: found "sometimes"; expected one of all, deterministic, shadow, off$/,
   ],
   [
     'a wrong type',

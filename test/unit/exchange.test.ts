@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { createByteBudget } from '../../src/cache/byte-budget.ts';
-import type { CachedAnswer } from '../../src/cache/cache.ts';
+import { createCache } from '../../src/cache/create.ts';
+import { createKeyring } from '../../src/config/keyring.ts';
 import { policySchema } from '../../src/config/policy/policy.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { Exchange } from '../../src/exchange/exchange.ts';
@@ -12,7 +13,7 @@ import readDeep from '../../src/exchange/reader-worker.ts';
 import type { Services } from '../../src/exchange/services.ts';
 import type { Access } from '../../src/identity/identity.ts';
 import type { Admission, LimitedCall } from '../../src/limits/limits.ts';
-import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
+import type { UsageRecord } from '../../src/usage/record.ts';
 
 const providers = configSchema.parse({
   providers: {
@@ -40,11 +41,14 @@ interface HouseOptions {
 function house(options: HouseOptions = {}) {
   const opened: UsageRecord[] = [];
   const closed: UsageRecord[] = [];
-  const stored = new Map<string, CachedAnswer>();
   const pending: Promise<void>[] = [];
   const admitted: LimitedCall[] = [];
   const ends: Parameters<Admission['close']>[0][] = [];
   let clock = 1_700_000_000_000;
+  const held = createByteBudget(1024 * 1024);
+  const log = pino({ level: 'silent' });
+  const keyring = createKeyring([{ id: 'k', key: Buffer.alloc(32) }]);
+  const policy = policySchema.parse({ cache: { ttl: '1s', mode: options.cacheMode ?? 'all' }, limits: [] });
   const services: Services = {
     providers,
     models: () => null,
@@ -58,8 +62,7 @@ function house(options: HouseOptions = {}) {
           ? { organization: 'acme', apiKey: null, workload, tags: { team: 'binding', env: 'prod' } }
           : null,
       access: () => options.access ?? anything,
-      policy: () =>
-        policySchema.parse({ cache: { mode: options.cacheMode ?? 'all', ttl: '1s' }, limits: [] }),
+      policy: () => policy,
     },
     limits: {
       process: 'p1',
@@ -75,10 +78,8 @@ function house(options: HouseOptions = {}) {
         };
       },
     },
-    cache: {
-      get: async (key) => stored.get(key) ?? null,
-      set: async (key, answer) => void stored.set(key, answer),
-    },
+    cache: createCache({ redis: null, cold: null, keyring, held, now: () => clock, log }),
+    relay: null,
     reader: createReader(),
     routing: null,
     ledger: {
@@ -101,18 +102,24 @@ function house(options: HouseOptions = {}) {
           }
         : null,
     counter: { count: async (_model, texts) => ({ tokens: texts.join('').length, exact: true }) },
-    held: createByteBudget(1024 * 1024),
+    held,
     fingerprint: (credential) => `print-of-${credential}`,
     now: () => clock,
-    log: pino({ level: 'silent' }),
+    log,
   };
   return {
     opened,
     closed,
-    stored,
     admitted,
     /** How calls ended for limits and budgets; only the first of a call counts. */
     ends,
+    async isKept(): Promise<boolean> {
+      const exchange = new Exchange(post({ 'x-weir-cache': 'only' }), services, () => {});
+      await exchange.head();
+      const decision = await exchange.body(request);
+      closed.pop();
+      return decision.kind === 'answer' && decision.answer.status === 200;
+    },
     start: (head: RequestHead) => new Exchange(head, services, (work) => void pending.push(work)),
     settled: () => Promise.all(pending),
     tick: (ms: number) => {
@@ -178,7 +185,7 @@ test('a call with a weir key goes on with the key of the house, and its record i
   assert.equal(record.firstChunkMs, 50);
   assert.equal(record.endedAt - record.startedAt, 55);
   assert.equal(record.credentialFingerprint, 'print-of-sk-of-the-house');
-  assert.equal(weir.stored.size, 1);
+  assert(await weir.isKept());
 });
 
 test('the same call again is answered from the cache and never opens a line for a provider', async () => {
@@ -378,7 +385,7 @@ test('a stream that breaks off is unsettled, counted, and not kept', async () =>
   assert.equal(record?.outcome, 'unsettled');
   assert.equal(record?.usageSource, 'counted');
   assert.equal(record?.usage.output, 3);
-  assert.equal(weir.stored.size, 0);
+  assert(!(await weir.isKept()));
 });
 
 test('errors of the provider and replies that Envoy had to make are told apart', async () => {
@@ -492,30 +499,24 @@ test('each way that a call can end closes its admission, and what it used counts
 test('a kept answer is given though tokens or a budget are used up, and not where requests are', async () => {
   const state = { name: 'x', kind: 'tokens' as const, per: 'user', limit: 1, remaining: 0, resetMs: 1 };
   for (const passesHits of [true, false]) {
-    const weir = house({ admission: { denial: { kind: 'limit', state, never: false }, passesHits } });
+    const admission: Partial<Admission> = {};
+    const weir = house({ admission });
+    const first = weir.start(post());
+    await first.head();
+    await first.body(request);
+    first.responseHead(replyHead('application/json'));
+    await first.responseBody(reply, true);
+    first.end();
+    await weir.settled();
+    Object.assign(admission, { denial: { kind: 'limit', state, never: false }, passesHits });
     const exchange = weir.start(post());
     await exchange.head();
-    // Whatever the key is.
-    weir.stored.get = () => kept;
     const decision = await exchange.body(request);
     assert(decision.kind === 'answer');
     assert.equal(decision.answer.status, passesHits ? 200 : 429);
-    assert.equal(weir.closed[0]?.limitedBy, 'x');
+    assert.equal(weir.closed[1]?.limitedBy, 'x');
   }
 });
-
-const kept: CachedAnswer = {
-  status: 200,
-  contentType: 'application/json',
-  body: reply,
-  storedAt: 0,
-  model: 'gpt-4o',
-  responseId: null,
-  finishReason: 'stop',
-  usage: { ...noUsage, input: 10, output: 2 },
-  usageSource: 'provider',
-  costUsd: '12',
-};
 
 test('what is nested deeper than the stack fails nothing, and a name that is no header is none', async () => {
   const weir = house();

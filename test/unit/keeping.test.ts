@@ -1,26 +1,21 @@
 // One entry answers a call in whichever form it asks.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CachedAnswer } from '../../src/cache/cache.ts';
-import { policySchema } from '../../src/config/policy/policy.ts';
+import { createByteBudget } from '../../src/cache/byte-budget.ts';
+import type { KeptAnswer } from '../../src/cache/cache.ts';
+import { createCache } from '../../src/cache/create.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import type { Dialect, RequestFacts } from '../../src/dialects/dialect.ts';
 import { findDialect } from '../../src/dialects/registry.ts';
 import { findTarget } from '../../src/dialects/target.ts';
 import type { Arrival } from '../../src/exchange/arrival.ts';
-import { inForm, keyOf } from '../../src/exchange/keeping.ts';
-import { noUsage } from '../../src/usage/record.ts';
+import { Lookup } from '../../src/exchange/lookup.ts';
+import { keptAnswer, keyring, silent } from '../fixtures/cache.ts';
 
-const { providers } = configSchema.parse({});
+const { providers, defaults } = configSchema.parse({});
+const held = createByteBudget(2 ** 20);
+const cache = createCache({ redis: null, cold: null, keyring, held, now: Date.now, log: silent });
 
-interface Call {
-  key: string;
-  arrival: Arrival;
-  facts: RequestFacts;
-  dialect: Dialect;
-}
-
-function call(path: string, body: object, headers: Record<string, string> = {}): Call {
+function call(path: string, body: object, headers: Record<string, string> = {}): Lookup {
   const target = findTarget(providers, path, 'anthropic-version' in headers);
   const provider = target && providers[target.provider];
   const dialect = provider && findDialect(provider.api, 'POST', target.endpoint);
@@ -33,26 +28,20 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
     caller: { organization: 'acme', apiKey: null, workload: null, tags: {} },
     smart: false,
     putsKeyIn: false,
-    policy: policySchema.parse({}),
+    policy: defaults,
     access: { providers: [], models: [], mayTag: true, providerKey: () => null },
     ownCredential: null,
     credential: null,
     edit: { set: {}, remove: [] },
   };
   const head = { method: 'POST', path, headers: new Map(Object.entries(headers)), ip: '', ended: false };
-  return { key: keyOf({ head, arrival, facts }, (credential) => credential), arrival, facts, dialect };
+  const services = { cache, held, relay: null, now: Date.now, fingerprint: (text: string) => text };
+  const asked = { arrival, facts };
+  return new Lookup({ head, asking: asked, served: asked, filter: null }, services);
 }
 
-function kept(contentType: string, body: string): CachedAnswer {
-  const answer = { status: 200, storedAt: 0, model: null, responseId: null, finishReason: null };
-  return {
-    ...answer,
-    contentType,
-    body: Buffer.from(body),
-    usage: noUsage,
-    usageSource: null,
-    costUsd: null,
-  };
+function kept(contentType: string, body: string, streamed = false): KeptAnswer {
+  return keptAnswer({ contentType, streamed, pieces: [Buffer.from(body)] });
 }
 
 test('a plain and a streamed call have one entry, and each its own form of it', () => {
@@ -66,12 +55,12 @@ test('a plain and a streamed call have one entry, and each its own form of it', 
     'application/json',
     JSON.stringify({ id: 'c', object: 'chat.completion', choices, usage }),
   );
-  assert.deepEqual(inForm(answer, plain)?.body, answer.body);
-  const stream = inForm(answer, streamed);
+  assert.deepEqual(plain.give(answer)?.body, answer.pieces[0]);
+  const stream = streamed.give(answer);
   assert.match(stream?.contentType ?? '', /^text\/event-stream/);
   assert.match(stream?.body.toString() ?? '', /"content":"Hello"[\s\S]*data: \[DONE\]\n\n$/);
   assert(!stream?.body.includes('"usage"'), 'it did not ask for it');
-  assert.equal(inForm(kept('text/event-stream', 'data: [DONE]\n\n'), plain), null);
+  assert.equal(plain.give(kept('text/event-stream', 'data: [DONE]\n\n', true)), null);
 });
 
 test('Google’s methods and frames share an entry; a beta, a version or a model does not', () => {
@@ -86,12 +75,13 @@ test('Google’s methods and frames share an entry; a beta, a version or a model
     'application/json',
     JSON.stringify({ candidates: [{ content: { parts: [{ text: 'Hi' }] }, finishReason: 'STOP' }] }),
   );
-  const asList = inForm(answer, list);
+  const asList = list.give(answer);
   assert(asList && Array.isArray(JSON.parse(asList.body.toString())));
-  assert.match(inForm(asList, events)?.body.toString() ?? '', /^data: /);
+  const keptList = kept(asList.contentType, asList.body.toString(), true);
+  assert.match(events.give(keptList)?.body.toString() ?? '', /^data: /);
   assert.deepEqual(
-    JSON.parse(inForm(asList, plain)?.body.toString() ?? ''),
-    JSON.parse(answer.body.toString()),
+    JSON.parse(plain.give(keptList)?.body.toString() ?? ''),
+    JSON.parse(answer.pieces.join('')),
   );
 
   const keys = ['2023-06-01', '2024-01-01'].flatMap((version) => {
