@@ -156,7 +156,8 @@ export class Attempt {
     if (this.#response)
       return { status: this.#response.status, error: 'broken_off', billed: 'likely', restMs: null };
     const timeoutMs = this.#attempts.firstByteTimeoutMs;
-    const isLate = timeoutMs !== null && this.#services.now() - this.#startedAt >= timeoutMs;
+    // Envoy's clock for it begins a little earlier.
+    const isLate = timeoutMs !== null && this.#services.now() - this.#startedAt >= 0.8 * timeoutMs;
     if (isLate) return { status: null, error: 'timeout', billed: 'likely', restMs: null };
     // Whether it had the request by then only Envoy knows.
     return { status: null, error: 'no_answer', billed: this.#sent ? 'maybe' : 'no', restMs: null };

@@ -3,6 +3,8 @@
 import type { TestContext } from 'node:test';
 import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
 import { findDialect } from '../../src/dialects/registry.ts';
+import { replyTranslator } from '../../src/translate/reply.ts';
+import { translateRequest } from '../../src/translate/translate.ts';
 import { createCounter } from '../../src/usage/count/counter.ts';
 import { startCollector } from '../fixtures/collector.ts';
 import { contentEvent } from '../fixtures/openai.ts';
@@ -22,6 +24,46 @@ function observe(dialect: typeof openaiChat, event: Buffer, filtered: boolean): 
     filter?.push(event, false);
     observer?.push(event);
   }
+  return `${(((performance.now() - started) * 1000) / chunks).toFixed(2)} µs`;
+}
+
+const to = {
+  dialect: 'anthropic-messages' as const,
+  model: 'claude-sonnet-4-5',
+  askUsage: true,
+  maxTokens: null,
+};
+
+/** Microseconds a request, its JSON read anew each time. */
+function translateOne(size: number): string {
+  const messages = Array.from({ length: 10 }, (_, at) => ({
+    role: at % 2 === 0 ? 'user' : 'assistant',
+    content: 'word '.repeat(size / 50),
+  }));
+  const json = JSON.stringify({ model: 'gpt-4o', messages });
+  const count = 20_000_000 / size / 10;
+  const started = performance.now();
+  for (let at = 0; at < count; at++) {
+    const body = Buffer.from(json);
+    const task = { from: 'openai-chat' as const, path: '/chat/completions', body, id: 'x', now: 0 };
+    translateRequest({ ...task, to: { ...to, leaveOut: [] } });
+  }
+  return `${(((performance.now() - started) * 1000) / count).toFixed(0)} µs`;
+}
+
+/** Microseconds a chunk of one event. */
+function translateChunks(event: Buffer): string {
+  const asked = {
+    dialect: 'openai-chat' as const,
+    model: 'm',
+    stream: true,
+    usage: false,
+    sse: true,
+    echo: {},
+  };
+  const translator = replyTranslator('anthropic-messages', { ...asked, id: 'x', created: 0 });
+  const started = performance.now();
+  for (let at = 0; at < chunks; at++) translator.push(event);
   return `${(((performance.now() - started) * 1000) / chunks).toFixed(2)} µs`;
 }
 
@@ -69,6 +111,9 @@ export async function benchParts(): Promise<void> {
     'watch a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), false),
     'watch and filter a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), true),
     'watch a chunk, anthropic-messages': anthropic && observe(anthropic, event, false),
+    'translate 1 KB, chat → messages': translateOne(1_000),
+    'translate 100 KB, chat → messages': translateOne(100_000),
+    'translate a chunk, messages → chat': translateChunks(event),
     'tokens counted a second': await countTokens(),
     'rows into the collector a second': await collectRows(),
   });
