@@ -22,6 +22,18 @@ const provider = z.strictObject({
     .regex(/^[a-z0-9-]+$/, 'a header name in lower case')
     .optional()
     .describe('The header that the key is put into; default: that of the family, `api-key` with Azure.'),
+  auth: z
+    .enum(['aws', 'google', 'azure'])
+    .optional()
+    .describe(
+      'In place of a key, what the cloud gives to this machine: `aws` signs requests (Bedrock), `google` takes Application Default Credentials (Vertex AI), `azure` Entra ID (Azure OpenAI).',
+    ),
+  region: z.string().min(1).optional().describe('With `auth: aws`; default: as the host tells it.'),
+  profile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('With `auth: aws`: of the shared files; default: AWS_PROFILE.'),
   ask_usage: z
     .boolean()
     .optional()

@@ -81,14 +81,15 @@ function guards(): Json[] {
 
 /** `removed` + version + rest → base path + rest, as `findTarget` does it. */
 function passRoute(match: Json, name: string, baseUrl: string, removed: string): Json {
-  const { path, version } = splitBase(baseUrl);
+  const { path, version, isVersioned } = splitBase(baseUrl);
+  const written = isVersioned ? '/v[0-9]+[a-z0-9]*' : quote(version);
   return {
     match,
     route: {
       cluster: names.providerCluster(name),
       auto_host_rewrite: true,
       regex_rewrite: {
-        pattern: { regex: `^${quote(removed)}${version && `(?:${quote(version)})?`}(/.*)$` },
+        pattern: { regex: `^${quote(removed)}${written && `(?:${written})?`}(/.*)$` },
         substitution: `${path.replaceAll('\\', '\\\\')}\\1`,
       },
       ...patient,

@@ -73,9 +73,9 @@ export class Attempt {
   }
 
   async body(bytes: Buffer): Promise<ForwardDecision> {
-    const body = await this.#call.goesTo(this.#served, bytes, this.#number);
+    const { body, edit } = await this.#call.goesTo(this.#served, bytes, this.#number);
     this.#sent = true;
-    return { kind: 'forward', edit: this.#edit(), body };
+    return { kind: 'forward', edit: this.#edit(edit), body };
   }
 
   responseHead(head: ResponseHead): Released {
@@ -164,8 +164,7 @@ export class Attempt {
   }
 
   /** From the head as it came here to the one that this provider shall get. */
-  #edit(): HeaderEdit {
-    const { set, remove } = this.#served.arrival.edit;
+  #edit({ set, remove }: HeaderEdit): HeaderEdit {
     const wanted = new Map([...this.#call.head.headers, ...Object.entries(set)]);
     for (const name of remove) if (!(name in set)) wanted.delete(name);
     const changed = [...wanted].filter(

@@ -2,7 +2,14 @@ import { names } from '../envoy/inputs.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { Attempt } from './attempt.ts';
 import { attemptRecord, type Failure } from './attempt-record.ts';
-import type { BodyEdit, ForwardDecision, RequestHead, ResponseHead, ResponsePlan } from './messages.ts';
+import type {
+  BodyEdit,
+  ForwardDecision,
+  HeaderEdit,
+  RequestHead,
+  ResponseHead,
+  ResponsePlan,
+} from './messages.ts';
 import type { Served } from './serve.ts';
 import type { Servers } from './servers.ts';
 import type { Services } from './services.ts';
@@ -11,8 +18,8 @@ import type { Services } from './services.ts';
 export interface Attempted {
   readonly id: string;
   readonly head: RequestHead;
-  /** From now on this one has the call: what its provider gets in place of the body. */
-  goesTo(served: Served, bytes: Buffer, number: number): Promise<Buffer>;
+  /** From now on this one has the call: what its provider gets, and what its head shall be, from the one that the caller sent. */
+  goesTo(served: Served, bytes: Buffer, number: number): Promise<{ body: Buffer; edit: HeaderEdit }>;
   /** The record as it stands. */
   record(): UsageRecord | null;
   responseHead(head: ResponseHead): ResponsePlan;

@@ -36,6 +36,7 @@ import type { Routed } from './routing.ts';
 import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import { signedEdit } from './signing.ts';
 import type { TranslatedReply } from './translation.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
@@ -306,7 +307,7 @@ export class Exchange {
     const out = await writeOut(inspection, this.id, this.#services);
     if (out.kind === 'refused') return this.#refuse(out.refusal);
     this.#goesTo(served, out);
-    return this.#forward(served.arrival, out.body === received ? undefined : out.body);
+    return this.#forward(served.arrival, out.body === received ? undefined : out.body, received);
   }
 
   /** Several may serve it: Envoy tries one after the other, and each attempt asks what it is to send. */
@@ -320,7 +321,8 @@ export class Exchange {
         this.#goesTo(served, out);
         this.#forwarded = served.arrival;
         this.#note({ ...targetFields(served.arrival, this.#services.fingerprint), attempts: number });
-        return out.body;
+        const signed = { arrival: served.arrival, head: this.#head, body: out.body };
+        return { body: out.body, edit: await signedEdit(signed, this.#services) };
       },
       record: () => this.#record,
       responseHead: (head: ResponseHead) => this.#reply(head),
@@ -346,13 +348,20 @@ export class Exchange {
   }
 
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
-  async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
+  async #forward(
+    arrival: Arrival,
+    body?: Buffer,
+    received: Buffer = Buffer.alloc(0),
+  ): Promise<ForwardDecision> {
     if (this.#record) {
       const { facts } = this.#inspected ?? {};
       await this.#services.ledger.open({ ...this.#record, ...(facts && guessedUsage(facts.textChars)) });
     }
     this.#forwarded = arrival;
-    return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
+    // A body that weir has not read cannot be signed: its provider refuses it.
+    const signed = { arrival, head: this.#head, body: body ?? received };
+    const edit = await signedEdit(signed, this.#services);
+    return { kind: 'forward', edit, ...(body && { body }) };
   }
 
   #admit(admission: Admission): void {

@@ -3,6 +3,7 @@ import type { Cache } from '../cache/asking.ts';
 import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { FindModel } from '../config/models.ts';
 import type { Config } from '../config/schema.ts';
+import type { Cloud } from '../identity/cloud/cloud.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
@@ -28,6 +29,8 @@ export interface Services {
   /** Which of the processors this is, from 0. */
   worker: number;
   identity: Identity;
+  /** Signs what goes to providers that want it signed. */
+  sign: Cloud['sign'];
   limits: Limits;
   cache: Cache;
   /** null: those who wait for a stream get it when it has come to its end. */
