@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { AwsCredentialIdentity } from '@smithy/types';
 import type { Logger } from 'pino';
 import type { Config, ProviderConfig } from '../../config/schema.ts';
@@ -5,6 +6,9 @@ import type { Identity } from '../identity.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { awsRegion, signAws } from './sign-aws.ts';
 import { awsSource, azureSource, googleSource } from './sources.ts';
+
+/** Calls wait for so long, at the start, for credentials to come. */
+const startMs = 5_000;
 
 /** What a request to be signed consists of. */
 export interface Signed {
@@ -22,7 +26,7 @@ export interface Cloud {
   stop(): void;
 }
 
-/** Asks for all of them before the first call; a cloud that does not answer is asked again, and holds up nobody. */
+/** Asks for all of them before the first call; a cloud that does not answer is asked again. */
 export async function startCloud(
   providers: Config['providers'],
   options: { now: () => number; random: () => number; log: Logger },
@@ -45,7 +49,8 @@ export async function startCloud(
     }
   }
   const keepers = [...shared.values(), ...[...aws.values()].map(({ keeper }) => keeper)];
-  await Promise.all(keepers.map((keeper) => keeper.start()));
+  const started = Promise.all(keepers.map((keeper) => keeper.start()));
+  await Promise.race([started, setTimeout(startMs, null, { ref: false })]);
 
   return {
     key: (name) => tokens.get(name)?.current() ?? aws.get(name)?.keeper.current()?.accessKeyId ?? null,

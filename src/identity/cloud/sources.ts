@@ -33,6 +33,8 @@ export async function googleSource(): Promise<() => Promise<Lease<string>>> {
   const { GoogleAuth } = await import('google-auth-library');
   const auth = new GoogleAuth({
     scopes: scopes.google,
+    // The base URL names the project: without this it is looked up, and no token comes when that fails.
+    projectId: 'none',
     clientOptions: { eagerRefreshThresholdMillis: eagerMs },
   });
   return async () => {
