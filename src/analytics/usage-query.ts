@@ -6,6 +6,7 @@ export const filters = {
   model: 'coalesce(model, requested_model) =',
   user: 'end_user =',
   api_key: 'api_key =',
+  workload: 'workload =',
   operation: 'operation =',
   outcome: 'outcome =',
   cache: 'cache =',

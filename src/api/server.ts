@@ -20,15 +20,18 @@ import { bindingRoutes } from './routes/bindings.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
 import { budgetRoutes } from './routes/budgets.ts';
 import { cacheRoutes } from './routes/cache.ts';
+import { deadLetterRoutes, type RetryLetter } from './routes/dead-letters.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organization.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { providerKeyRoutes } from './routes/provider-keys.ts';
+import { recommendationRoutes } from './routes/recommendations.ts';
 import { type ExplainRoute, routeRoutes } from './routes/route.ts';
 import { routingRoutes } from './routes/routing.ts';
 import { summaryRoutes } from './routes/summary.ts';
+import { traceRoutes } from './routes/traces.ts';
 import { userRoutes } from './routes/users.ts';
 import type { ControlServices } from './services.ts';
 
@@ -45,6 +48,7 @@ export interface ApiOptions {
   keyring: Keyring;
   /** How the budgets of an organization stand. */
   budgets: (organization: string) => Promise<BudgetReport[]>;
+  retryLetter: RetryLetter;
   explain: ExplainRoute;
 }
 
@@ -90,6 +94,9 @@ export async function createApi(options: ApiOptions) {
   await api.register(activityRoutes(services));
   await api.register(budgetRoutes(options.budgets));
   await api.register(routingRoutes(pool, now));
+  await api.register(traceRoutes(pool));
+  await api.register(deadLetterRoutes(services, options.retryLetter));
+  await api.register(recommendationRoutes(services, { config, pricer }));
   await api.register(routeRoutes(options.explain));
   await api.register(cacheRoutes({ ...services, cache }));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());

@@ -109,8 +109,7 @@ export async function insertUsage(
     await write();
     return;
   }
-  const keys = old.map(({ traceId, spanId, startedAt }): Key => [traceId, spanId, instant(startedAt)]);
-  await bookChange(client, keys, async () => {
+  await bookChange(client, old.map(keyOf), async () => {
     await write();
     await client.query(dropUnseen, [old.map(({ id }) => id)]);
   });
@@ -120,6 +119,11 @@ export async function insertUsage(
 const dropUnseen = `
   DELETE FROM usage made WHERE id = ANY ($1::uuid[]) AND error_code = 'unseen'
      AND EXISTS (SELECT FROM usage told WHERE told.id = made.id AND told.error_code IS DISTINCT FROM 'unseen')`;
+
+/** Identity of a row. */
+export function keyOf({ traceId, spanId, startedAt }: UsageRecord): Key {
+  return [traceId, spanId, instant(startedAt)];
+}
 
 /** Identity of a record. */
 export function recordKey(record: UsageRecord): string {
@@ -138,7 +142,7 @@ function duration(record: UsageRecord): number {
 }
 
 /** ISO 8601 with microseconds; what is no time is left to PostgreSQL to refuse. */
-function instant(milliseconds: number): string {
+export function instant(milliseconds: number): string {
   if (!(Math.abs(milliseconds) <= maxDateMs)) return String(milliseconds);
   const microseconds = Math.round(milliseconds * 1_000);
   const fraction = String(microseconds % 1_000_000).padStart(6, '0');

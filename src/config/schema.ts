@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
+import { collectorConfig } from './collector.ts';
 import { modelSchema } from './model.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
 import { policySchema } from './policy/policy.ts';
@@ -143,6 +144,7 @@ export const configSchema = z.strictObject({
     .describe('Discounts and surcharges on the list price; all that apply are multiplied.'),
   defaults: policySchema.prefault({}),
   alerts: alertsConfig.prefault({}),
+  collector: collectorConfig.prefault({}),
   organizations: organizationsSchema,
   workloads: workloadsSchema,
   encryption: z

@@ -92,7 +92,7 @@ function tokenizer(model: string): string | null {
 }
 
 /** The visible part of the counts, as the other model's tokenizer would have made it. */
-function rescaled(usage: TokenUsage, from: string, to: string): TokenUsage {
+export function rescaled(usage: TokenUsage, from: string, to: string): TokenUsage {
   const factor = (density[modelFacts(to).api ?? ''] ?? 1) / (density[modelFacts(from).api ?? ''] ?? 1);
   const thinks = !modelFacts(to).lacks.includes('reasoning');
   // A model that does not think does not bill for it; how much another would have thought nobody knows.
