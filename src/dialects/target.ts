@@ -1,4 +1,5 @@
 import type { ProviderConfig } from '../config/schema.ts';
+import { envelopeOf } from './envelope.ts';
 
 type Providers = Record<string, ProviderConfig>;
 
@@ -52,12 +53,14 @@ const versions: Record<ProviderConfig['api'], string> = {
 
 /** Where an endpoint lies at a provider. */
 export function pathAt(
-  { api, base_url }: Pick<ProviderConfig, 'api' | 'base_url'>,
+  { api, base_url, auth }: Pick<ProviderConfig, 'api' | 'base_url' | 'auth'>,
   endpoint: string,
 ): string {
   const { path, version, isVersioned } = splitBase(base_url);
   // What one gives OpenAI's SDK has its version in it, wherever that stands.
-  const isWhole = version !== '' || isVersioned || (api === 'openai' && path !== '');
+  // What a cloud has in a form of its own is told with all of its path.
+  const isOwn = envelopeOf({ api, base_url, auth }) !== null;
+  const isWhole = isOwn || version !== '' || isVersioned || (api === 'openai' && path !== '');
   return path + (isWhole ? '' : versions[api]) + endpoint;
 }
 

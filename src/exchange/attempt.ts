@@ -1,4 +1,5 @@
 import { noFacts, type StreamObserver } from '../dialects/dialect.ts';
+import type { Unframer } from '../dialects/envelope.ts';
 import type { Failure } from './attempt-record.ts';
 import type { Attempted, Attempts } from './attempts.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
 import { retryAfterMs } from './retry-after.ts';
 import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
+import { unframed } from './unframed.ts';
 
 /** So much of a stream is looked at for its first event, and for so long. */
 const maxHeldBytes = 64 * 1024;
@@ -43,6 +45,7 @@ export class Attempt {
   #state: 'asked' | 'accepted' | 'failed' = 'asked';
   #response: ResponseHead | null = null;
   #probe: StreamObserver | null = null;
+  #unframer: Unframer | null = null;
   #plan: ResponsePlan | null = null;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -89,8 +92,10 @@ export class Attempt {
     this.#plan = this.#call.responseHead(head);
     if (this.#plan.observe === 'nothing') return this.#accept(this.#plan.edit);
     const { dialect, target } = this.#served.arrival;
-    const contentType = (head.headers.get('content-type') ?? '').toLowerCase();
-    const reply = { status: head.status, contentType, headers: head.headers };
+    const plain = unframed(head);
+    if (plain !== head) this.#unframer = this.#served.envelope?.unframe?.() ?? null;
+    const contentType = (plain.headers.get('content-type') ?? '').toLowerCase();
+    const reply = { status: head.status, contentType, headers: plain.headers };
     this.#probe = (this.#plan.observe === 'chunks' && dialect?.observeStream(reply, target.endpoint)) || null;
     return { kind: 'waits' };
   }
@@ -103,7 +108,7 @@ export class Attempt {
     this.#heldBytes += bytes.length;
     if (ended) return this.release(true);
     if (this.#plan?.observe === 'whole') return { kind: 'waits' };
-    this.#probe?.push(bytes);
+    this.#probe?.push(this.#unframer?.push(bytes) ?? bytes);
     const { error, text, usage, model } = this.#probe?.facts() ?? noFacts;
     if (error !== null && text.chars === 0 && !this.#isLast) {
       this.#fail({ status: 200, error, billed: 'no', restMs: null });

@@ -1,5 +1,6 @@
 import type { ProviderConfig } from '../config/schema.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
+import type { Unframer } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
@@ -38,6 +39,7 @@ import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
 import { signedEdit } from './signing.ts';
 import type { TranslatedReply } from './translation.ts';
+import { unframed } from './unframed.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -55,6 +57,8 @@ interface Inspected {
   filter: StreamFilter | null;
   /** Set where the provider speaks another dialect than the caller. */
   reply: TranslatedReply | null;
+  /** Set where a stream comes in frames. */
+  unframer: Unframer | null;
 }
 
 /**
@@ -157,7 +161,14 @@ export class Exchange {
     this.#arrival = arrival;
     this.#routed = asked;
     this.#lookup = lookup;
-    this.#inspected = { facts, model: served.model, requestBody: null, filter: null, reply: null };
+    this.#inspected = {
+      facts,
+      model: served.model,
+      requestBody: null,
+      filter: null,
+      reply: null,
+      unframer: null,
+    };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
@@ -191,7 +202,10 @@ export class Exchange {
   }
 
   /** A reply begins, of the provider or of Envoy. */
-  #reply(head: ResponseHead): ResponsePlan {
+  #reply(received: ResponseHead): ResponsePlan {
+    const head = this.#inspected?.unframer ? unframed(received) : received;
+    const isUnframed = head !== received;
+    if (this.#inspected && !isUnframed) this.#inspected.unframer = null;
     this.#response = head;
     const record = () => (this.#attempts?.isStandIn ? null : (this.#lookup?.record() ?? null));
     this.#observation = observe(head, this.#arrival, this.#services, record);
@@ -206,22 +220,24 @@ export class Exchange {
       Object.assign(set, modelHeader(this.#inspected.model));
       if (this.#record.attempts > 1) set['x-weir-attempts'] = String(this.#record.attempts);
     }
-    const edit = { set, remove: filter ? ['content-length'] : [] };
+    if (isUnframed) set['content-type'] = 'text/event-stream';
+    const edit = { set, remove: filter || isUnframed ? ['content-length'] : [] };
     const plan = this.#change?.plan(head, this.#observation.observe);
     if (!plan) return { observe: this.#observation.observe, edit };
     this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
     return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
-  async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
+  async responseBody(received: Buffer, ended: boolean): Promise<BodyEdit> {
     const observation = this.#observation;
     if (!observation) return {};
+    const bytes = this.#inspected?.unframer?.push(received) ?? received;
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     const filter = this.#inspected?.filter;
     const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
     const visible = whole?.body ?? filter?.push(bytes, ended);
-    const body = visible === bytes ? undefined : visible;
+    const body = (visible ?? bytes) === received ? undefined : (visible ?? bytes);
     const given = (this.#inspected?.reply && visible) ?? bytes;
     await observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
@@ -342,7 +358,8 @@ export class Exchange {
     held.give(this.#inspected?.requestBody?.length ?? 0);
     const isHeld = body.length <= maxHeldBytes && held.take(body.length);
     const { facts, model, arrival } = served;
-    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, filter, reply };
+    const unframer = served.envelope?.unframe?.() ?? null;
+    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, filter, reply, unframer };
     this.#change = reply;
     this.#arrival = arrival;
   }

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../config/models.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
+import { type Envelope, envelopeOf } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralDialects, neutralName } from '../dialects/neutral-registry.ts';
 import { dialectByName } from '../dialects/registry.ts';
@@ -27,7 +28,11 @@ export interface Served {
   rename: string | null;
   /** Set where the provider speaks another dialect than the caller. */
   translation: TranslationTarget | null;
+  /** Set where a cloud wants it in a form of its own. */
+  envelope: Envelope | null;
 }
+
+type Unwrapped = Omit<Served, 'envelope'>;
 
 export interface Asking {
   head: RequestHead;
@@ -46,14 +51,27 @@ export function serve(call: Asking, { providers, models }: Pick<Services, 'provi
   const moves = named !== arrival.target.provider;
   const keeps = !place && moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
   if ((!model && !place) || !provider || keeps || facts.model === null)
-    return allowed({ arrival, facts, model: facts.model, rename: null, translation: null });
+    return allowed(head, { arrival, facts, model: facts.model, rename: null, translation: null });
   const holds = model && (model.provider === undefined || model.provider === named);
   const served = servedBy(call, { name: named, provider, model: holds ? model : {} });
-  return served ? allowed(served) : untranslatable(arrival, named);
+  return served ? allowed(head, served) : untranslatable(arrival, named);
+}
+
+/** Puts it into the form that its provider wants it in. */
+function enveloped(head: RequestHead, served: Unwrapped): Served {
+  const { arrival, model, facts } = served;
+  const { dialect, provider, target } = arrival;
+  const isMessages = dialect?.name === 'anthropic-messages' && target.endpoint === '/messages';
+  const envelope = isMessages && model !== null ? envelopeOf(provider) : null;
+  if (!envelope || model === null) return { ...served, envelope: null };
+  const endpoint = envelope.endpoint(model, facts.stream);
+  const moved = readdress(arrival, head, { name: target.provider, provider, endpoint, dialect });
+  return { ...served, arrival: moved, rename: null, envelope };
 }
 
 /** The provider may be called, and there is a key for it. */
-export function allowed(served: Served): Serving {
+export function allowed(head: RequestHead, unwrapped: Unwrapped): Serving {
+  const served = enveloped(head, unwrapped);
   const { access, target, putsKeyIn, credential } = served.arrival;
   const missing = putsKeyIn && credential === null ? keyMissing(target.provider) : null;
   const refusal = providerRefusal(access, target.provider) ?? missing;
@@ -75,7 +93,7 @@ interface Server {
 export function servedBy(
   { head, arrival, facts, place }: Asking,
   { name, provider, model }: Server,
-): Served | null {
+): Unwrapped | null {
   const asking = arrival.dialect?.name ?? '';
   const asked = facts.model ?? '';
   const there = model.model ?? place?.model ?? asked;

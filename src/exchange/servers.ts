@@ -29,7 +29,7 @@ export async function serversFor(call: Called, services: Services): Promise<Serv
     const provider = services.providers[name];
     if (!provider || (keeps && name !== arrival.target.provider)) return null;
     const served = servedBy(call, { name, provider, model: asked });
-    return served ? allowed(served) : untranslatable(arrival, name);
+    return served ? allowed(head, served) : untranslatable(arrival, name);
   });
   if (!model || facts.model === null || several.every((each) => each === null)) {
     const serving = serve(call, services);

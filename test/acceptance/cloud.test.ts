@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
 import { type Clouds, startClouds } from '../fixtures/clouds.ts';
 import { startWeir, type TestWeir } from '../fixtures/weir.ts';
 
@@ -39,9 +41,17 @@ before(async () => {
           base_url: `${clouds.url}/v1/projects/p/locations/l/publishers/google`,
           auth: 'google',
         },
+        'claude-bedrock': { api: 'anthropic', base_url: clouds.url, auth: 'aws', region: 'eu-west-1' },
+        'claude-vertex': {
+          api: 'anthropic',
+          base_url: `${clouds.url}/v1/projects/p/locations/l/publishers/anthropic`,
+          auth: 'google',
+        },
         azure: { api: 'openai', base_url: `${clouds.url}/openai/v1`, auth: 'azure' },
       },
       models: {
+        'claude-b': { provider: 'claude-bedrock', model: 'eu.anthropic.claude-sonnet-4-5-v1:0' },
+        'claude-v': { provider: 'claude-vertex', model: 'claude-sonnet-4-5@20250929' },
         'claude-on-bedrock': { provider: 'bedrock-chat', model: 'anthropic.claude-sonnet-4-5' },
         'gpt-4o': { provider: 'azure', model: 'my-deployment', fallback: [{ provider: 'bedrock-chat' }] },
       },
@@ -120,3 +130,37 @@ test('Azure OpenAI gets a token of Entra ID, in an attempt as well', async () =>
   assert.equal(status, 200, text);
   assert.match(clouds.calls.at(-1)?.authorization ?? '', /^Bearer azure-\d+$/);
 });
+
+for (const [model, path, streamPath] of [
+  [
+    'claude-b',
+    '/model/eu.anthropic.claude-sonnet-4-5-v1%3A0/invoke',
+    '/model/eu.anthropic.claude-sonnet-4-5-v1%3A0/invoke-with-response-stream',
+  ],
+  [
+    'claude-v',
+    '/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict',
+    '/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict',
+  ],
+] as const) {
+  test(`Claude of a cloud behind Anthropic’s and OpenAI’s SDK: ${model}`, async () => {
+    const zurich = 'Zürich lies by a lake 🏞️.';
+    const claude = new Anthropic({ baseURL: weir.egress, apiKey: weir.callKey, maxRetries: 0 });
+    const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
+    const asked = { model, max_tokens: 100, messages: [{ role: 'user' as const, content: 'Where?' }] };
+    const whole = await claude.messages.create(asked);
+    assert.equal(whole.content[0]?.type === 'text' && whole.content[0].text, zurich);
+    assert.equal(clouds.calls.at(-1)?.path, path);
+    const streamed = await claude.messages.stream({ ...asked, system: 'In a stream.' }).finalMessage();
+    assert.equal(streamed.content[0]?.type === 'text' && streamed.content[0].text, zurich);
+    assert.equal(clouds.calls.at(-1)?.path, streamPath);
+    const chat = await openai.chat.completions.create(asked);
+    assert.equal(chat.choices[0]?.message.content, zurich);
+    let text = '';
+    for await (const chunk of await openai.chat.completions.create({ ...asked, stream: true }))
+      text += chunk.choices[0]?.delta.content ?? '';
+    assert.equal(text, zurich);
+    const { exchanges } = await weir.get('/analytics/exchanges?limit=1');
+    assert.notEqual(exchanges[0].usage_source, 'estimated');
+  });
+}
