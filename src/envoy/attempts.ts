@@ -1,6 +1,6 @@
 import { serversOf } from '../config/models.ts';
 import type { ProviderConfig } from '../config/schema.ts';
-import { http2, providerCluster, stripInternalHeaders } from './clusters.ts';
+import { http2, httpOptions, providerCluster, stripInternalHeaders, upstreamCodec } from './clusters.ts';
 import { any, type EnvoyInputs, extension, type Json, names } from './inputs.ts';
 import { processing } from './listener.ts';
 
@@ -17,7 +17,10 @@ export function plannedProviders(models: EnvoyInputs['models']): string[] {
  * A call that several may serve: each attempt goes to the group of its number in the order that the call's own
  * metadata tells. Envoy chooses anew before each (`refresh_cluster_on_retry`, since 1.39).
  */
-export function planRoute(inputs: EnvoyInputs, patient: Record<string, Json>): Json {
+export function planRoute(
+  inputs: Pick<EnvoyInputs, 'models' | 'processors'>,
+  patient: Record<string, Json>,
+): Json {
   const specifiers = 'envoy.extensions.router.cluster_specifiers';
   const type = `${specifiers}.priority_group.v3.PriorityGroupClusterSpecifier`;
   const clusters = inputs.processors.flatMap((_, processor) =>
@@ -50,7 +53,7 @@ export function planRoute(inputs: EnvoyInputs, patient: Record<string, Json>): J
   };
 }
 
-function longestPlan({ models }: EnvoyInputs): number {
+function longestPlan({ models }: Pick<EnvoyInputs, 'models'>): number {
   return Math.max(0, ...Object.values(models).map((model) => serversOf(model).length));
 }
 
@@ -107,8 +110,6 @@ function attemptFilter(processor: number): Json {
   );
 }
 
-const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
 function attemptCluster(
   provider: string,
   config: ProviderConfig,
@@ -116,17 +117,13 @@ function attemptCluster(
   rootsFile: string,
 ): Json {
   const name = names.attemptCluster(processor, provider);
-  const plain = Object.assign({}, providerCluster(provider, config, rootsFile));
+  const plain = Object.assign(
+    {},
+    providerCluster(provider, config, { filename: config.ca_file ?? rootsFile }),
+  );
   const { hostname, protocol } = new URL(config.base_url);
   const tls = protocol === 'https:';
-  const http_filters = [
-    attemptFilter(processor),
-    stripInternalHeaders,
-    extension(
-      'envoy.filters.http.upstream_codec',
-      'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
-    ),
-  ];
+  const http_filters = [attemptFilter(processor), stripInternalHeaders, upstreamCodec];
   return Object.assign(plain, {
     name,
     // Of several addresses, one that is out of order is left alone.

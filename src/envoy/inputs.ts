@@ -21,6 +21,8 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export const names = {
   /** The header by which the processor names the cluster; never accepted from outside. */
   clusterHeader: 'x-weir-internal-cluster',
+  /** By it a sidecar says which provider an intercepted call is for; never accepted from outside. */
+  providerHeader: 'x-weir-internal-provider',
   /** Set where several may serve a call. */
   planHeader: 'x-weir-internal-plan',
   /**
@@ -34,6 +36,11 @@ export const names = {
   otlpCluster: 'weir-otlp',
   xdsCluster: 'weir-xds',
   routes: 'egress',
+  interceptedRoutes: (provider: string) => `intercepted-${provider}`,
+  /** In the sidecar: to where the application meant to go. */
+  passCluster: 'pass',
+  leafSecret: 'leaf',
+  trustSecret: 'trust',
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
   /** Of that which tells the clusters of a call's attempts (PriorityGroupsOverride). */

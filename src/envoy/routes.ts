@@ -7,6 +7,11 @@ const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** Thinking models are silent for minutes; Envoy's own 15 s would cut them off. */
 const patient = { timeout: '0s', idle_timeout: '0s' };
 
+const byProcessor: Json = {
+  match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
+  route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },
+};
+
 /**
  * The routes of the egress listener, in order:
  * 1. the clusters that the processor named, or the one;
@@ -14,8 +19,10 @@ const patient = { timeout: '0s', idle_timeout: '0s' };
  *    processor looked at it ends here;
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
-export function routeConfiguration(inputs: EnvoyInputs): Json {
-  const { providers, models } = inputs;
+export function routeConfiguration(
+  inputs: Pick<EnvoyInputs, 'providers'> & Partial<Pick<EnvoyInputs, 'models' | 'processors'>>,
+): Json {
+  const { providers, models = {}, processors = [] } = inputs;
   return {
     name: names.routes,
     virtual_hosts: [
@@ -24,11 +31,8 @@ export function routeConfiguration(inputs: EnvoyInputs): Json {
         domains: ['*'],
         include_request_attempt_count: true,
         routes: [
-          ...(plannedProviders(models).length > 0 ? [planRoute(inputs, patient)] : []),
-          {
-            match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
-            route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },
-          },
+          ...(plannedProviders(models).length > 0 ? [planRoute({ models, processors }, patient)] : []),
+          byProcessor,
           ...guards(),
           ...Object.entries(providers).map(([name, { base_url }]) =>
             passRoute({ prefix: `/providers/${name}/` }, name, base_url, `/providers/${name}`),
@@ -43,6 +47,27 @@ export function routeConfiguration(inputs: EnvoyInputs): Json {
           {
             match: { prefix: '/' },
             direct_response: { status: 404, body: { inline_string: 'no provider serves this path' } },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** The routes of intercepted calls to a provider: the path is the provider's already. */
+export function interceptedRoutes(provider: string): Json {
+  return {
+    name: names.interceptedRoutes(provider),
+    virtual_hosts: [
+      {
+        name: provider,
+        domains: ['*'],
+        routes: [
+          byProcessor,
+          ...guards(),
+          {
+            match: { prefix: '/' },
+            route: { cluster: names.providerCluster(provider), auto_host_rewrite: true, ...patient },
           },
         ],
       },

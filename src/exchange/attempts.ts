@@ -55,7 +55,7 @@ export class Attempts {
     const { edit } = servers[0].arrival;
     const { [names.clusterHeader]: _, ...set } = edit.set;
     const plan = servers.map(({ arrival }) =>
-      names.attemptCluster(this.#services.worker, arrival.target.provider),
+      names.attemptCluster(this.#services.worker ?? 0, arrival.target.provider),
     );
     const headers = {
       [names.planHeader]: 'yes',

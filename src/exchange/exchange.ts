@@ -8,7 +8,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
-import { type Arrival, arrive } from './arrival.ts';
+import { type Arrival, arrive, isUnknown } from './arrival.ts';
 import { Attempts } from './attempts.ts';
 import { comparison, savingOf } from './baseline.ts';
 import { denialRefusal } from './denials.ts';
@@ -117,6 +117,8 @@ export class Exchange {
 
   /** Who calls whom? Decides for calls whose body is of no interest. */
   async head(): Promise<HeadDecision> {
+    if (isUnknown(this.#head, this.#services.providers))
+      return { kind: 'forward', edit: { set: {}, remove: [] } };
     const arrived = arrive(this.#head, this.#services);
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
@@ -140,7 +142,12 @@ export class Exchange {
     if (forbidden) return this.#refuse(forbidden);
     this.#change = listing(this.#head, arrival, this.#services.aliases);
     if (this.#change) arrival.edit.remove.push('accept-encoding');
-    const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
+    const admission = await admitUnread(
+      arrival,
+      this.#record,
+      { ip: this.#head.ip, isUpgrade: this.isUpgrade },
+      this.#services,
+    );
     this.#admit(admission);
     return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
@@ -249,7 +256,8 @@ export class Exchange {
     const cost = this.#record?.costUsd ?? null;
     const saving = this.#record && savingOf(this.#record);
     const set: Record<string, string> = { ...whole?.headers?.set };
-    if (observation.observe === 'whole' && cost !== null) {
+    // Who does not know of weir is not told of money.
+    if (observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted) {
       set['x-weir-cost-usd'] = cost;
       if (saving != null) set['x-weir-saved-usd'] = saving;
     }
@@ -294,6 +302,7 @@ export class Exchange {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,
       requestBody: this.#inspected?.requestBody ?? null,
+      model: this.#inspected?.model ?? null,
       textChars: this.#inspected?.facts.textChars ?? 0,
       response: this.#response,
       observation: this.#observation,

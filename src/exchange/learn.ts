@@ -16,15 +16,17 @@ export function learnFrom(record: UsageRecord, call: Ended, { routing }: Pick<Se
   const { provider, status, outcome, usage, startedAt, endedAt } = record;
   const isAway = outcome === 'upstream_error' && (status === null || status === 429 || status >= 500);
   if (isAway || outcome === 'completed') {
-    routing.paces.learn({
+    const measured = {
       provider,
-      model,
       stream: record.stream,
       good: !isAway,
       firstMs: record.firstChunkMs ?? endedAt - startedAt,
       durationMs: endedAt - startedAt,
       outputTokens: usage.output ?? 0,
-    });
+    };
+    // By the name that tables of models have, and by that of who serves it.
+    for (const name of new Set([model, call.model ?? model]))
+      routing.paces.learn({ ...measured, model: name });
   }
   if (outcome !== 'completed' || record.routingMode !== 'on') return;
   const cachedTokens = cachedTokensOf(arrival.provider.api, usage);
@@ -34,6 +36,8 @@ export function learnFrom(record: UsageRecord, call: Ended, { routing }: Pick<Se
 
 /** What is left of a call when it has ended. */
 interface Ended {
+  /** Its name at who served it. */
+  model: string | null;
   routed: Pick<Routed, 'facts' | 'baseline' | 'shadow'> | null;
   arrival: Arrival;
   requestBody: Buffer | null;

@@ -52,7 +52,7 @@ export async function serversFor(call: Called, services: Services): Promise<Serv
   if (!one || !kept) return carried.find((each) => each?.kind === 'refused') ?? untranslatable(arrival, '');
   return {
     kind: 'served',
-    servers: [one, ...others],
+    servers: services.worker === null ? [one] : [one, ...others],
     kept,
     standIns: tried.length,
     firstByteTimeoutMs: model.first_byte_timeout ?? null,
