@@ -67,10 +67,10 @@ const saved = `${sums},
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd`;
 const percentiles = [
-  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
-   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms,
-   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99_ms`,
-  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) AS first_chunk_p50_ms',
+  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
+   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms,
+   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p99_ms`,
+  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) FILTER (WHERE NOT adjusts) AS first_chunk_p50_ms',
 ];
 
 /** What was read of the providers' prompt caches, for what that saved. */
