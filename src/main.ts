@@ -8,6 +8,7 @@ import { collector } from './roles/collector.ts';
 import { printEnvoy } from './roles/envoy.ts';
 import { createKey, listKeys, revokeKey } from './roles/keys.ts';
 import { migrateDatabase } from './roles/migrate.ts';
+import { podInit } from './roles/pod-init.ts';
 import { diffPolicy, getPolicy, setPolicy } from './roles/policy.ts';
 import { processor } from './roles/processor.ts';
 import { repriceRange } from './roles/reprice.ts';
@@ -57,6 +58,14 @@ command('processor', 'the external processor that Envoy asks about each call', p
   '0',
 );
 command('collector', 'takes usage records in, writes them to PostgreSQL, serves the API', collector);
+command('injector', 'puts sidecars into pods, and tells them their configuration', async (context) =>
+  // With what makes certificates: only this command needs it.
+  (await import('./roles/injector.ts')).injector(context),
+);
+command('pod-init', 'prepares a pod for its sidecar; the injector puts it there', podInit).requiredOption(
+  '--settings <json>',
+  'what the injector says of the pod',
+);
 command('migrate', 'brings the database to the schema of this release', migrateDatabase);
 command('reprice', 'prices past calls anew, by the prices that are known and configured now', repriceRange)
   .requiredOption('--from <date>', 'first day, in UTC')

@@ -4,7 +4,7 @@ import { createByteBudget } from '../cache/byte-budget.ts';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
 import { createIngest } from './ingest.ts';
-import { createOtlpGrpc } from './otlp-grpc.ts';
+import { createOtlpGrpc, type SidecarDoor } from './otlp-grpc.ts';
 import { createOtlpHttp } from './otlp-http.ts';
 import type { PriceSource } from './priced-rows.ts';
 import { createSettler } from './settle.ts';
@@ -19,6 +19,8 @@ export function createCollector(options: {
   pool: Pool;
   grpc: Address;
   http: Address;
+  /** null: no sidecar reports here. */
+  sidecars?: ({ address: Address } & SidecarDoor) | null;
   log: Logger;
   now: () => number;
   source: PriceSource;
@@ -37,6 +39,9 @@ export function createCollector(options: {
   });
   const budget = createByteBudget(heldBytes);
   const grpc = createOtlpGrpc({ address: options.grpc, ingest, budget });
+  const door = options.sidecars
+    ? createOtlpGrpc({ address: options.sidecars.address, ingest, budget, sidecars: options.sidecars })
+    : null;
   const http = createOtlpHttp({ address: options.http, ingest, budget, log });
   const stopped = new AbortController();
   let sweeping: Promise<void> | null = null;
@@ -67,6 +72,7 @@ export function createCollector(options: {
     async start(): Promise<{ grpc: Address; http: Address }> {
       try {
         const bound = { grpc: await grpc.start(), http: await http.start() };
+        await door?.start();
         sweeping = sweepUntilStopped();
         return bound;
       } catch (error) {
@@ -77,7 +83,7 @@ export function createCollector(options: {
     /** Takes no more and answers what it has taken when that is committed; gives up after `timeoutMs`. */
     async stop(timeoutMs: number): Promise<void> {
       stopped.abort();
-      const served = Promise.all([grpc.stop(timeoutMs), http.stop(timeoutMs)]);
+      const served = Promise.all([grpc.stop(timeoutMs), door?.stop(timeoutMs), http.stop(timeoutMs)]);
       const drained = served.then(() => Promise.all([drain(), settler.drain(), sweeping]));
       const late = new AbortController();
       await Promise.race([drained, delay(timeoutMs, undefined, { signal: late.signal }).catch(() => {})]);

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { Workload } from '../identity/identity.ts';
 import type { Outcome, UsageRecord } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
+import { type Connection, readConnection, workloadName, writeConnections } from './connections.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
@@ -18,6 +20,8 @@ export interface ExportRequest {
   signal: Signal;
   encoding: Encoding;
   body: Buffer;
+  /** Of the sidecar that sends it. */
+  workload?: Workload;
 }
 
 /** What an Export call is told. `taken`: in PostgreSQL, or nothing of weir's. */
@@ -52,6 +56,8 @@ export interface IngestCounts {
   refused: number;
   /** Calls that reached a provider while no processor looked. */
   passedUnseen: number;
+  /** Connections that sidecars have told of. */
+  connections: number;
 }
 
 /** Takes Export calls, merges them into few transactions, and answers each when its rows are committed. */
@@ -75,6 +81,7 @@ export function createIngest(options: {
     ignored: 0,
     refused: 0,
     passedUnseen: 0,
+    connections: 0,
   };
   const bounds = { groupSize: 4_096, maxWaiting: 50_000, writers: 2 };
   const usage = createGroupCommit<UsageSpan>({
@@ -92,6 +99,10 @@ export function createIngest(options: {
   const witnesses = createGroupCommit<Witness>({
     ...bounds,
     write: (items) => writeWitnesses(pool, items, now()),
+  });
+  const connections = createGroupCommit<Connection>({
+    ...bounds,
+    write: (items) => writeConnections(pool, items, now()),
   });
   const lastUsed = createLastUsed({ pool, log, now });
   let away = false;
@@ -150,15 +161,25 @@ export function createIngest(options: {
     return answer;
   }
 
-  const ingest: Ingest = async ({ signal, encoding, body }) => {
+  async function takeConnections(ours: Connection[]): Promise<Answer> {
+    const { committed, answer } = await commit(connections, ours);
+    counts.connections += committed.length;
+    return answer;
+  }
+
+  const ingest: Ingest = async ({ signal, encoding, body, workload }) => {
     try {
       if (signal === 'traces') {
         return takeSpans(encoding.decodeSpans(body));
       }
       const records = encoding.decodeLogs(body);
+      const seen = records.flatMap((record) => readConnection(record, workload ?? null) ?? []);
+      const whose = workload ? workloadName(workload) : null;
+      const counted = await takeConnections(seen);
+      if (counted.kind !== 'taken') return counted;
       return takeLogs(
         records,
-        records.flatMap((record) => readWitness(record) ?? []),
+        records.flatMap((record) => readWitness(record, whose) ?? []),
       );
     } catch (error) {
       return { kind: 'malformed', message: error instanceof Error ? error.message : 'not an OTLP request' };
@@ -170,7 +191,7 @@ export function createIngest(options: {
     counts: counts as Readonly<IngestCounts>,
     /** Resolves when everything taken is answered. */
     async drain(): Promise<void> {
-      await Promise.all([usage.drain(), told.drain(), others.drain(), witnesses.drain()]);
+      await Promise.all([usage, told, others, witnesses, connections].map((group) => group.drain()));
       await lastUsed.drain();
     },
   };

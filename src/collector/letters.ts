@@ -52,6 +52,7 @@ const witness = z.object({
   durationMs: text,
   upstreamCluster: text,
   upstreamHost: text,
+  workload: z.string().nullable().default(null),
 });
 
 /**

@@ -3,6 +3,9 @@ import grpc from '@grpc/grpc-js';
 import type { ByteBudget } from '../cache/byte-budget.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Address } from '../config/schema.ts';
+import { serverCredentials, type TlsFiles } from '../config/tls.ts';
+import type { Workload } from '../identity/identity.ts';
+import type { ReadWorkload } from '../identity/workloads.ts';
 import { type Answer, busy, type Ingest } from './ingest.ts';
 import { code, maxRequestBytes, type Signal } from './otlp.ts';
 import { protobufEncoding } from './otlp-protobuf.ts';
@@ -15,18 +18,29 @@ const paths: Record<Signal, string> = {
 // Every OTLP client repeats UNAVAILABLE; RESOURCE_EXHAUSTED only one that looks for RetryInfo.
 const codes = { malformed: code.invalidArgument, busy: code.unavailable, unavailable: code.unavailable };
 
-/** OTLP over gRPC: traces and logs. */
-export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budget: ByteBudget }) {
-  const { address, ingest, budget } = options;
+/** The door for sidecars: TLS, and each shows the token of its workload. */
+export interface SidecarDoor {
+  tls: TlsFiles | undefined;
+  workloads: ReadWorkload;
+}
+
+/** OTLP over gRPC: traces and logs; at the door for sidecars logs alone, for anyone may stand there. */
+export function createOtlpGrpc(options: {
+  address: Address;
+  ingest: Ingest;
+  budget: ByteBudget;
+  sidecars?: SidecarDoor;
+}) {
+  const { address, ingest, budget, sidecars } = options;
   const server = new grpc.Server({
     'grpc.max_receive_message_length': maxRequestBytes,
     'grpc.max_concurrent_streams': 128,
   });
 
-  async function exportHeld(signal: Signal, body: Buffer): Promise<Answer> {
+  async function exportHeld(signal: Signal, body: Buffer, workload?: Workload): Promise<Answer> {
     if (!budget.take(body.length)) return busy;
     try {
-      return await ingest({ signal, encoding: protobufEncoding, body });
+      return await ingest({ signal, encoding: protobufEncoding, body, ...(workload && { workload }) });
     } finally {
       budget.give(body.length);
     }
@@ -34,7 +48,13 @@ export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budg
 
   function addExport(signal: Signal): void {
     const handler: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-      exportHeld(signal, call.request).then((answer) => {
+      const known = sidecars ? readToken(call.metadata, sidecars.workloads) : undefined;
+      Promise.resolve(known).then(async (workload) => {
+        if (workload === null) {
+          callback({ code: grpc.status.UNAUTHENTICATED, details: 'no valid token of a workload' });
+          return;
+        }
+        const answer = await exportHeld(signal, call.request, workload);
         if (answer.kind === 'taken') {
           callback(null, protobufEncoding.encodeResponse(signal, answer.partial));
           return;
@@ -48,7 +68,7 @@ export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budg
     };
     server.addService(exportService(paths[signal]), { Export: handler });
   }
-  addExport('traces');
+  if (!sidecars) addExport('traces');
   addExport('logs');
 
   return {
@@ -56,10 +76,11 @@ export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budg
     async start(): Promise<Address> {
       const { host } = address;
       const target = formatAddress(address);
+      const credentials = sidecars
+        ? serverCredentials(sidecars.tls)
+        : grpc.ServerCredentials.createInsecure();
       const port = await new Promise<number>((resolve, reject) => {
-        server.bindAsync(target, grpc.ServerCredentials.createInsecure(), (error, bound) =>
-          error ? reject(error) : resolve(bound),
-        );
+        server.bindAsync(target, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
       });
       return { host, port };
     },
@@ -77,6 +98,11 @@ export function createOtlpGrpc(options: { address: Address; ingest: Ingest; budg
       });
     },
   };
+}
+
+function readToken(metadata: grpc.Metadata, workloads: ReadWorkload): ReturnType<ReadWorkload> {
+  const [, token] = /^bearer\s+(\S+)$/i.exec(String(metadata.get('authorization')[0] ?? '')) ?? [];
+  return token === undefined ? null : workloads(token);
 }
 
 /** Messages pass as bytes, so that both transports decode alike and only after there is room. */

@@ -19,6 +19,7 @@ interface Row {
   authority: string | null;
   status: number | null;
   upstream_cluster: string | null;
+  workload: string | null;
   outcome: Outcome | null;
   marked: boolean;
 }
@@ -27,7 +28,7 @@ interface Row {
 // that comes is known to be late, and takes the place of what is made here.
 const select = `
   SELECT w.id, coalesce(w.exchange_id, line::uuid) AS exchange_id, line AS trace_id, w.method, w.path, w.authority,
-         extract(epoch FROM w.started_at)::float8 * 1000 AS started_ms, w.duration_ms, w.status, w.upstream_cluster,
+         extract(epoch FROM w.started_at)::float8 * 1000 AS started_ms, w.duration_ms, w.status, w.upstream_cluster, w.workload,
          ${verdict} AS outcome, w.exchange_id IS NOT NULL AS marked
     FROM witness w, md5(concat_ws(' ', w.exchange_id, w.started_at, w.authority, w.path, w.upstream_host,
                                   w.bytes_received, w.bytes_sent, w.duration_ms)) AS line
@@ -69,6 +70,7 @@ function recordOf(row: Row): UsageRecord {
     endedAt: row.started_ms + (row.duration_ms ?? 0),
     // Whose it was nobody looked at.
     organization: 'default',
+    workload: row.workload,
     provider: row.upstream_cluster?.replace(/^(provider|grpc)-/, '') ?? host,
     serverAddress: host,
     operation: uninspectedOperation(path),

@@ -22,10 +22,12 @@ export interface Witness {
   durationMs: string | null;
   upstreamCluster: string | null;
   upstreamHost: string | null;
+  /** As the token of the sidecar has proved it: cluster/namespace/service account. */
+  workload: string | null;
 }
 
 /** The witness in a log record; null when the record is not of weir's access log. */
-export function readWitness({ at, attributes }: LogRecord): Witness | null {
+export function readWitness({ at, attributes }: LogRecord, workload: string | null = null): Witness | null {
   if (!attributes.has('weir.exchange.id')) return null;
   const read = (name: string) => {
     const value = String(attributes.get(name) ?? '');
@@ -47,6 +49,7 @@ export function readWitness({ at, attributes }: LogRecord): Witness | null {
     durationMs: read('duration_ms'),
     upstreamCluster: read('upstream_cluster'),
     upstreamHost: read('upstream_host'),
+    workload,
   };
 }
 
@@ -71,6 +74,7 @@ const columns: Column<Witness>[] = [
   ['duration_ms', 'bigint', (w) => w.durationMs],
   ['upstream_cluster', 'text', (w) => w.upstreamCluster],
   ['upstream_host', 'text', (w) => w.upstreamHost],
+  ['workload', 'text', (w) => w.workload],
 ];
 const statement = insertStatement('witness', columns);
 

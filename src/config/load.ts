@@ -67,7 +67,7 @@ export function loadConfig(options: { file?: string | undefined; env: Environmen
 
 /** What is wrong only together with something else. */
 function crossCheck(
-  { listen, redis, processor, providers, models }: Config,
+  { listen, redis, processor, providers, models, tls }: Config,
   given: (path: string) => boolean,
   fail: (path: Path, message: string) => void,
 ): void {
@@ -77,6 +77,11 @@ function crossCheck(
       'more than one processor needs redis.url: in memory each would count and keep alone',
     );
   }
+  if (!tls && processor.listen !== 'unix')
+    fail(['processor', 'listen'], 'an address takes tls.cert_file and tls.key_file');
+  if (!tls && listen.sidecars) fail(['listen', 'sidecars'], 'it takes tls.cert_file and tls.key_file');
+  if (processor.listen !== 'unix' && processor.workers > 1)
+    fail(['processor', 'workers'], 'on an address there is one processor: start more of them elsewhere');
   for (const [name, { provider }] of Object.entries(models)) {
     if (provider === undefined || Object.hasOwn(providers, provider)) continue;
     const meant = nearest(provider, Object.keys(providers));
@@ -88,7 +93,7 @@ function crossCheck(
   const taken: [string, Address][] = [];
   for (const [name, address] of Object.entries(listen)) {
     // A default moves out of the way of what was asked for.
-    if (!given(`listen.${name}`)) continue;
+    if (!address || !given(`listen.${name}`)) continue;
     const other = taken.find(([, each]) => collide(each, address));
     if (other) fail(['listen', name], `the address is that of listen.${other[0]}: each needs its own`);
     taken.push([name, address]);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
 import { collectorConfig } from './collector.ts';
 import { dialectNames, hints } from './dialects.ts';
+import { kubernetesSchema } from './kubernetes.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
 import { policySchema } from './policy/policy.ts';
 import { address, day, duration, name, size, url, usd } from './values.ts';
@@ -113,6 +114,13 @@ export const builtinProviders: Record<string, z.input<typeof provider>> = {
   groq: { api: 'openai', base_url: 'https://api.groq.com/openai/v1', api_key: '${GROQ_API_KEY:-}' },
 };
 
+/** Nothing is refused, nothing is kept, nothing is given to another model. */
+const lookDontTouch: z.input<typeof policySchema> = {
+  cache: { mode: 'shadow', single_flight: false },
+  limits: [],
+  routing: { mode: 'off' },
+};
+
 const postgresUrl = z
   .string()
   .regex(/^(embedded$|postgres(ql)?:\/\/.)/, 'embedded, or a URL such as postgres://user@host:5432/weir');
@@ -131,6 +139,11 @@ export const configSchema = z.strictObject({
       otlp_http: address
         .prefault('127.0.0.1:4318')
         .describe('OpenTelemetry data to the collector, over HTTP.'),
+      sidecars: address
+        .optional()
+        .describe(
+          'Access logs of sidecars to the collector, over gRPC with `tls`; each shows the token of its workload.',
+        ),
     })
     .prefault({}),
   postgres: z
@@ -154,6 +167,15 @@ export const configSchema = z.strictObject({
     .prefault({}),
   processor: z
     .strictObject({
+      listen: z
+        .union([z.literal('unix'), address], {
+          error: 'unix, or an address such as 0.0.0.0:9443',
+        })
+        .default('unix')
+        .describe('`unix`: sockets in the data directory, for an Envoy beside it; an address takes `tls`.'),
+      drain: duration
+        .prefault('10m')
+        .describe('On an address: how long calls that run may take to end when the processor is stopped.'),
       workers: z
         .int()
         .min(1)
@@ -168,6 +190,12 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  tls: z
+    .strictObject({
+      cert_file: z.string().describe('PEM file of the certificate; read anew when it changes.'),
+      key_file: z.string().describe('PEM file of its key.'),
+    })
+    .optional(),
   providers: z.record(name, provider).prefault(builtinProviders),
   models: z
     .record(z.string().min(1), model)
@@ -178,10 +206,16 @@ export const configSchema = z.strictObject({
     .prefault([])
     .describe('Discounts and surcharges on the list price; all that apply are multiplied.'),
   defaults: policySchema.prefault({}),
+  intercepted: policySchema
+    .prefault(lookDontTouch)
+    .describe(
+      'The policy of intercepted calls that no organization has claimed by a key or a binding: look, do not touch.',
+    ),
   alerts: alertsConfig.prefault({}),
   collector: collectorConfig.prefault({}),
   organizations: organizationsSchema,
   workloads: workloadsSchema,
+  kubernetes: kubernetesSchema,
   encryption: z
     .strictObject({
       keys: z

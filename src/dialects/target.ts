@@ -89,3 +89,13 @@ export function findTarget(
   const endpoint = tail.replace(/\?.*$/s, '').replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
   return { provider: name, path: base.path + tail, endpoint };
 }
+
+/** Where an intercepted call goes: where it meant to. Its path is the provider's own already. */
+export function interceptedTarget(providers: Providers, name: string, path: string): Target | undefined {
+  const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (!provider) return undefined;
+  const base = splitBase(provider.base_url);
+  const plain = path.replace(/\?.*$/s, '');
+  const inside = plain.startsWith(`${base.path}/`) ? plain.slice(base.path.length) : plain;
+  return { provider: name, path, endpoint: inside.replace(/^\/v\d+[a-z0-9]*(?=\/)/, '') };
+}

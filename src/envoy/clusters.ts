@@ -1,7 +1,7 @@
 import type { ProviderConfig } from '../config/schema.ts';
 import { any, type EnvoyInputs, extension, type Json, names, socketAddress } from './inputs.ts';
 
-const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+export const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 /** Envoy's default of 1,024 parallel calls would turn a busy day into 503s. */
 const roomy = {
   thresholds: [
@@ -14,6 +14,11 @@ const roomy = {
  * they come faster than they go: Envoy's default of 1 MiB would be held for each of a thousand streams.
  */
 const readBytes = 32 * 1024;
+
+export const upstreamCodec = extension(
+  'envoy.filters.http.upstream_codec',
+  'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
+);
 
 const http2 = { [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }) };
 
@@ -34,13 +39,7 @@ const upstreamHttp = {
   [httpOptions]: any(httpOptions, {
     auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
     upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
-    http_filters: [
-      stripInternalHeaders,
-      extension(
-        'envoy.filters.http.upstream_codec',
-        'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
-      ),
-    ],
+    http_filters: [stripInternalHeaders, upstreamCodec],
   }),
 };
 
@@ -48,18 +47,12 @@ const upstreamHttp = {
 const upstreamPlain = (protocol: 'http_protocol_options' | 'http2_protocol_options') => ({
   [httpOptions]: any(httpOptions, {
     explicit_http_config: { [protocol]: {} },
-    http_filters: [
-      stripInternalHeaders,
-      extension(
-        'envoy.filters.http.upstream_codec',
-        'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
-      ),
-    ],
+    http_filters: [stripInternalHeaders, upstreamCodec],
   }),
 });
 
-/** One cluster a provider: its host resolved by DNS, its certificate verified. */
-export function providerCluster(name: string, provider: ProviderConfig, rootsFile: string): Json {
+/** One cluster a provider: its host resolved by DNS, its certificate verified by `roots`, a DataSource. */
+export function providerCluster(name: string, provider: ProviderConfig, roots: Json): Json {
   const url = new URL(provider.base_url);
   const tls = url.protocol === 'https:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -94,7 +87,7 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
           sni: host,
           common_tls_context: {
             alpn_protocols: ['h2', 'http/1.1'],
-            validation_context: { trusted_ca: { filename: provider.ca_file ?? rootsFile } },
+            validation_context: { trusted_ca: roots },
           },
         },
       ),
@@ -103,39 +96,35 @@ export function providerCluster(name: string, provider: ProviderConfig, rootsFil
 }
 
 /** Of a provider without TLS, for gRPC; with it HTTP/2 is chosen in the handshake. */
-export function grpcClusters(name: string, provider: ProviderConfig, rootsFile: string): Json[] {
+export function grpcClusters(name: string, provider: ProviderConfig, roots: Json): Json[] {
   if (!provider.base_url.startsWith('http:')) return [];
   const own = {
     name: names.grpcCluster(name),
     typed_extension_protocol_options: upstreamPlain('http2_protocol_options'),
   };
-  return [Object.assign({}, providerCluster(name, provider, rootsFile), own)];
+  return [Object.assign({}, providerCluster(name, provider, roots), own)];
 }
 
-/** The processors, balanced by request; a dead one is left out within a second. */
-export function processorCluster({ processors }: EnvoyInputs): Json {
+export const balanced = {
+  lb_policy: 'LEAST_REQUEST',
+  circuit_breakers: roomy,
+  outlier_detection: {
+    split_external_local_origin_errors: true,
+    consecutive_local_origin_failure: 2,
+    interval: '1s',
+    base_ejection_time: '1s',
+  },
+};
+
+/** The processors on this machine, balanced by request; a dead one is left out within a second. */
+export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>): Json {
+  const endpoints = processors.map(({ socket }) => ({ endpoint: { address: { pipe: { path: socket } } } }));
   return {
     name: names.processorCluster,
     type: 'STATIC',
     connect_timeout: '1s',
-    lb_policy: 'LEAST_REQUEST',
-    load_assignment: {
-      cluster_name: names.processorCluster,
-      endpoints: [
-        {
-          lb_endpoints: processors.map(({ socket }) => ({
-            endpoint: { address: { pipe: { path: socket } } },
-          })),
-        },
-      ],
-    },
-    circuit_breakers: roomy,
-    outlier_detection: {
-      split_external_local_origin_errors: true,
-      consecutive_local_origin_failure: 2,
-      interval: '1s',
-      base_ejection_time: '1s',
-    },
+    load_assignment: { cluster_name: names.processorCluster, endpoints: [{ lb_endpoints: endpoints }] },
+    ...balanced,
     typed_extension_protocol_options: http2,
   };
 }

@@ -20,10 +20,17 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export const names = {
   /** The header by which the processor names the cluster; never accepted from outside. */
   clusterHeader: 'x-weir-internal-cluster',
+  /** By it a sidecar says which provider an intercepted call is for; never accepted from outside. */
+  providerHeader: 'x-weir-internal-provider',
   processorCluster: 'weir-processor',
   otlpCluster: 'weir-otlp',
   xdsCluster: 'weir-xds',
   routes: 'egress',
+  interceptedRoutes: (provider: string) => `intercepted-${provider}`,
+  /** In the sidecar: to where the application meant to go. */
+  passCluster: 'pass',
+  leafSecret: 'leaf',
+  trustSecret: 'trust',
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
   providerCluster: (provider: string) => `provider-${provider}`,

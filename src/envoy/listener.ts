@@ -20,7 +20,7 @@ export const xdsSource: Json = {
 };
 
 /** The exchange filter: once a call, request whole, response as the processor asks for. */
-function exchangeFilter(inputs: EnvoyInputs, headersOnly: boolean): Json {
+function exchangeFilter(inputs: Pick<EnvoyInputs, 'onFailure'>, headersOnly: boolean): Json {
   return extension(
     'envoy.filters.http.ext_proc',
     'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
@@ -57,52 +57,55 @@ const router = extension('envoy.filters.http.router', 'envoy.extensions.filters.
   suppress_envoy_headers: true,
 });
 
+/** Headers of these prefixes would be believed: retries, time-outs and hosts are weir's to choose. */
+const notFromOutside = ['x-weir-internal-', 'x-envoy-'].map((prefix) => ({
+  remove_on_match: { key_matcher: { prefix } },
+}));
+
+/** What reads HTTP, asks the processor, and sends on. `marks` are headers that it sets at the door. */
+export function connectionManager(
+  inputs: Pick<EnvoyInputs, 'onFailure'>,
+  { statPrefix, routes, marks = {} }: { statPrefix: string; routes: string; marks?: Record<string, string> },
+): Json {
+  const appended = Object.entries(marks).map(([key, value]) => ({
+    append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+  }));
+  return extension(
+    'envoy.filters.network.http_connection_manager',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    {
+      stat_prefix: statPrefix,
+      rds: { route_config_name: routes, config_source: xdsSource },
+      use_remote_address: true,
+      skip_xff_append: true,
+      generate_request_id: false,
+      preserve_external_request_id: true,
+      server_header_transformation: 'PASS_THROUGH',
+      normalize_path: true,
+      stream_idle_timeout: idle,
+      request_timeout: '0s',
+      common_http_protocol_options: { idle_timeout: '3600s' },
+      early_header_mutation_extensions: [
+        extension(
+          'envoy.http.early_header_mutation.header_mutation',
+          'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
+          { mutations: [...notFromOutside, ...appended] },
+        ),
+      ],
+      upgrade_configs: [{ upgrade_type: 'websocket', filters: [exchangeFilter(inputs, true), router] }],
+      local_reply_config: localReplies(),
+      access_log: [accessLog()],
+      http_filters: [exchangeFilter(inputs, false), router],
+    },
+  );
+}
+
 /** The listener for calls in base-URL mode. Constant for a running weir: what changes comes by RDS and CDS. */
-export function egressListener(inputs: EnvoyInputs): Json {
+export function egressListener(inputs: Pick<EnvoyInputs, 'egress' | 'onFailure'>): Json {
   return {
     name: 'egress',
     address: socketAddress(inputs.egress),
     per_connection_buffer_limit_bytes: maxBodyBytes,
-    filter_chains: [
-      {
-        filters: [
-          extension(
-            'envoy.filters.network.http_connection_manager',
-            'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-            {
-              stat_prefix: 'egress',
-              rds: { route_config_name: names.routes, config_source: xdsSource },
-              use_remote_address: true,
-              skip_xff_append: true,
-              generate_request_id: false,
-              preserve_external_request_id: true,
-              server_header_transformation: 'PASS_THROUGH',
-              normalize_path: true,
-              stream_idle_timeout: idle,
-              request_timeout: '0s',
-              common_http_protocol_options: { idle_timeout: '3600s' },
-              early_header_mutation_extensions: [
-                extension(
-                  'envoy.http.early_header_mutation.header_mutation',
-                  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-                  {
-                    // From outside they would be believed: retries, time-outs and hosts are weir's to choose.
-                    mutations: ['x-weir-internal-', 'x-envoy-'].map((prefix) => ({
-                      remove_on_match: { key_matcher: { prefix } },
-                    })),
-                  },
-                ),
-              ],
-              upgrade_configs: [
-                { upgrade_type: 'websocket', filters: [exchangeFilter(inputs, true), router] },
-              ],
-              local_reply_config: localReplies(),
-              access_log: [accessLog()],
-              http_filters: [exchangeFilter(inputs, false), router],
-            },
-          ),
-        ],
-      },
-    ],
+    filter_chains: [{ filters: [connectionManager(inputs, { statPrefix: 'egress', routes: names.routes })] }],
   };
 }

@@ -6,6 +6,11 @@ const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** Thinking models are silent for minutes; Envoy's own 15 s would cut them off. */
 const patient = { timeout: '0s', idle_timeout: '0s' };
 
+const byProcessor: Json = {
+  match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
+  route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },
+};
+
 /**
  * The routes of the egress listener, in order:
  * 1. the cluster that the processor named;
@@ -13,7 +18,7 @@ const patient = { timeout: '0s', idle_timeout: '0s' };
  *    processor looked at it ends here;
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
-export function routeConfiguration({ providers }: EnvoyInputs): Json {
+export function routeConfiguration({ providers }: Pick<EnvoyInputs, 'providers'>): Json {
   return {
     name: names.routes,
     virtual_hosts: [
@@ -21,10 +26,7 @@ export function routeConfiguration({ providers }: EnvoyInputs): Json {
         name: 'egress',
         domains: ['*'],
         routes: [
-          {
-            match: { prefix: '/', headers: [{ name: names.clusterHeader, present_match: true }] },
-            route: { cluster_header: names.clusterHeader, auto_host_rewrite: true, ...patient },
-          },
+          byProcessor,
           ...guards(),
           ...Object.entries(providers).map(([name, { base_url }]) =>
             passRoute({ prefix: `/providers/${name}/` }, name, base_url, `/providers/${name}`),
@@ -39,6 +41,27 @@ export function routeConfiguration({ providers }: EnvoyInputs): Json {
           {
             match: { prefix: '/' },
             direct_response: { status: 404, body: { inline_string: 'no provider serves this path' } },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** The routes of intercepted calls to a provider: the path is the provider's already. */
+export function interceptedRoutes(provider: string): Json {
+  return {
+    name: names.interceptedRoutes(provider),
+    virtual_hosts: [
+      {
+        name: provider,
+        domains: ['*'],
+        routes: [
+          byProcessor,
+          ...guards(),
+          {
+            match: { prefix: '/' },
+            route: { cluster: names.providerCluster(provider), auto_host_rewrite: true, ...patient },
           },
         ],
       },

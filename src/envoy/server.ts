@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Discovery, type Kind, kinds } from './resources.ts';
+import { type Discovery, isKind, type Kind } from './resources.ts';
 
 /** A discovery request is a node id and a version: small. */
 const maxRequestBytes = 1024 * 1024;
@@ -46,10 +46,6 @@ async function answer(
     return;
   }
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(discovery));
-}
-
-function isKind(text: string): text is Kind {
-  return Object.hasOwn(kinds, text);
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

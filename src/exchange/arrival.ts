@@ -3,9 +3,10 @@ import type { ProviderConfig } from '../config/schema.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { findDialect } from '../dialects/registry.ts';
-import { familyOf, findTarget, type Target } from '../dialects/target.ts';
+import { familyOf, findTarget, interceptedTarget, type Target } from '../dialects/target.ts';
+import { names } from '../envoy/inputs.ts';
 import { findCredential, withoutKeys } from '../identity/credentials.ts';
-import type { Access, Caller } from '../identity/identity.ts';
+import type { Access, Caller, Identity } from '../identity/identity.ts';
 import { identify } from './caller.ts';
 import type { HeaderEdit, RequestHead } from './messages.ts';
 import { upstreamEdit } from './outgoing.ts';
@@ -17,6 +18,8 @@ export interface Arrival {
   provider: ProviderConfig;
   /** The call came to `/v1/smart/completions`: weir chooses its model. */
   smart: boolean;
+  /** The application meant to call the provider itself, and does not know of weir. */
+  intercepted: boolean;
   /** null: the call passes untouched. */
   dialect: Dialect | null;
   caller: Caller;
@@ -34,12 +37,22 @@ export interface Arrival {
 type Api = ProviderConfig['api'];
 export type Arrived = { kind: 'arrived'; arrival: Arrival } | { kind: 'refused'; api: Api; refusal: Refusal };
 
+/** Intercepted for a provider that this processor does not know, or not yet: it goes on as it came. */
+export function isUnknown({ headers }: RequestHead, providers: Services['providers']): boolean {
+  const meant = headers.get(names.providerHeader);
+  return meant !== undefined && !Object.hasOwn(providers, meant);
+}
+
 export function arrive(
   head: RequestHead,
-  { providers, identity }: Pick<Services, 'providers' | 'identity'>,
+  { providers, identity, intercepted }: Pick<Services, 'providers' | 'identity' | 'intercepted'>,
 ): Arrived {
-  const chat = smartPath(head.path);
-  const target = findTarget(providers, chat ?? head.path, head.headers.has('anthropic-version'));
+  const meant = head.headers.get(names.providerHeader);
+  const chat = meant === undefined ? smartPath(head.path) : null;
+  const target =
+    meant === undefined
+      ? findTarget(providers, chat ?? head.path, head.headers.has('anthropic-version'))
+      : interceptedTarget(providers, meant, head.path);
   const provider = target && providers[target.provider];
   if (!target || !provider) {
     const api = familyOf(head.path) ?? 'openai';
@@ -74,11 +87,15 @@ export function arrive(
     arrival: {
       target: outgoing,
       smart: chat !== null,
+      intercepted: meant !== undefined,
       provider,
       dialect: dialect ?? null,
       caller,
       access,
-      policy: identity.policy(caller.organization),
+      policy:
+        meant !== undefined && intercepted && !isClaimed(caller, identity)
+          ? intercepted
+          : identity.policy(caller.organization),
       ownCredential: own,
       credential: key ?? own,
       putsKeyIn: isPutIn,
@@ -91,6 +108,11 @@ export function arrive(
       }),
     },
   };
+}
+
+/** Whether an organization knows of this caller: by a key, or by a binding of the workload. */
+function isClaimed({ apiKey, workload }: Caller, identity: Pick<Identity, 'byWorkload'>): boolean {
+  return apiKey !== null || (workload !== null && identity.byWorkload(workload) !== null);
 }
 
 /** The path of the chat behind `/v1/smart/completions`; null: it is another path. */

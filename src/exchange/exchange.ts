@@ -7,7 +7,7 @@ import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
-import { type Arrival, arrive } from './arrival.ts';
+import { type Arrival, arrive, isUnknown } from './arrival.ts';
 import { comparison, savingOf } from './baseline.ts';
 import { denialRefusal } from './denials.ts';
 import { draftRecord, providerIds } from './draft.ts';
@@ -94,6 +94,8 @@ export class Exchange {
 
   /** Who calls whom? Decides for calls whose body is of no interest. */
   async head(): Promise<HeadDecision> {
+    if (isUnknown(this.#head, this.#services.providers))
+      return { kind: 'forward', edit: { set: {}, remove: [] } };
     const arrived = arrive(this.#head, this.#services);
     if (arrived.kind === 'refused')
       return { kind: 'answer', answer: refusalAnswer(arrived.api, arrived.refusal, this.id) };
@@ -206,7 +208,8 @@ export class Exchange {
     const cost = this.#record?.costUsd ?? null;
     const saving = this.#record && savingOf(this.#record);
     const set: Record<string, string> = { ...whole?.headers?.set };
-    if (observation.observe === 'whole' && cost !== null) {
+    // Who does not know of weir is not told of money.
+    if (observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted) {
       set['x-weir-cost-usd'] = cost;
       if (saving != null) set['x-weir-saved-usd'] = saving;
     }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Cache } from '../cache/asking.ts';
 import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { FindModel } from '../config/models.ts';
+import type { Policy } from '../config/policy/policy.ts';
 import type { Config } from '../config/schema.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -26,6 +27,8 @@ export interface Services {
   /** The names that lists of models are given besides the provider's. */
   aliases: ReturnType<typeof aliasesOf>;
   identity: Identity;
+  /** The policy of intercepted calls that nobody has claimed; without it they have that of all others. */
+  intercepted?: Policy;
   limits: Limits;
   cache: Cache;
   /** null: those who wait for a stream get it when it has come to its end. */

@@ -1,5 +1,8 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { SecureServerOptions } from 'node:http2';
+import { formatAddress } from '../config/address.ts';
+import type { Address } from '../config/schema.ts';
+import { serverCredentials, type TlsFiles } from '../config/tls.ts';
 import { loadService, type ProcessStream, Server, ServerCredentials } from './protocol.ts';
 import { type Served, serve } from './session.ts';
 
@@ -21,8 +24,12 @@ function allowResets(server: InstanceType<typeof Server>): void {
 }
 const noLimit = 2 ** 31 - 1;
 
-/** The external processor on a Unix socket. */
-export function createExtProcServer({ socket, ...served }: Served & { socket: string }) {
+/** The external processor on a Unix socket, or on an address with TLS. */
+export function createExtProcServer({
+  listen,
+  tls,
+  ...served
+}: Served & { listen: string | Address; tls?: TlsFiles | undefined }) {
   // Bodies come whole: Envoy's own limit is the limit.
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
   allowResets(server);
@@ -31,13 +38,14 @@ export function createExtProcServer({ socket, ...served }: Served & { socket: st
   return {
     /** Rejects when the socket cannot be made. */
     async start(): Promise<void> {
-      rmSync(socket, { force: true });
+      const socket = typeof listen === 'string' ? listen : null;
+      if (socket !== null) rmSync(socket, { force: true });
+      const target = typeof listen === 'string' ? `unix:${listen}` : formatAddress(listen);
+      const credentials = socket === null ? serverCredentials(tls) : ServerCredentials.createInsecure();
       await new Promise<void>((resolve, reject) => {
-        server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
-          error ? reject(error) : resolve(),
-        );
+        server.bindAsync(target, credentials, (error) => (error ? reject(error) : resolve()));
       });
-      chmodSync(socket, 0o600);
+      if (socket !== null) chmodSync(socket, 0o600);
     },
     /** Takes no new streams, waits for those that run, and cuts what is left after `timeoutMs`. */
     async stop(timeoutMs: number): Promise<void> {

@@ -28,7 +28,8 @@ export function keysOf({ jwks, ca_file, token_file }: WorkloadsConfig & { jwks: 
         dispatcher,
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
-          accept: 'application/json',
+          // The API server answers its own type alone.
+          accept: 'application/jwk-set+json, application/json',
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
         },
       });

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import type { Logger } from 'pino';
 import { createDeliverer } from '../alerts/deliver.ts';
 import { startAlertWorker } from '../alerts/worker.ts';
 import { createApi } from '../api/server.ts';
@@ -14,6 +15,7 @@ import { createXdsServer } from '../envoy/server.ts';
 import { declareOrganizations } from '../identity/declare.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { readHashKey } from '../identity/store.ts';
+import { createWorkloads } from '../identity/workloads.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { createPaces } from '../routing/paces.ts';
 import { createPricer } from '../usage/pricer.ts';
@@ -44,6 +46,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     pool,
     grpc: config.listen.otlp_grpc,
     http: config.listen.otlp_http,
+    sidecars: sidecarDoor(settings, log),
     log,
     now: Date.now,
     source,
@@ -95,6 +98,13 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     },
   };
 };
+
+/** Where sidecars report, when the config knows workloads. */
+function sidecarDoor({ config }: Settings, log: Logger) {
+  const { sidecars: address } = config.listen;
+  const workloads = createWorkloads(config.workloads, { log, now: Date.now });
+  return address && workloads ? { address, workloads, tls: config.tls } : null;
+}
 
 async function declare(pool: Pool, { organizations }: Settings): Promise<void> {
   const client = await pool.connect();

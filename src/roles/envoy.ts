@@ -25,7 +25,7 @@ export function envoyInputs({ config, paths }: Settings): EnvoyInputs {
  * with a hard budget, `auto` refuses them. Envoy knows no organizations: that of callers without a weir key is
  * the default one, whose policy is `defaults`.
  */
-function onFailure({ processor, defaults }: Config): EnvoyInputs['onFailure'] {
+export function onFailure({ processor, defaults }: Config): EnvoyInputs['onFailure'] {
   const isHard = defaults.budgets.some(({ mode }) => mode === 'hard');
   return processor.on_failure === 'auto' && isHard ? 'closed' : processor.on_failure;
 }

@@ -30,7 +30,7 @@ import { createOverrides } from '../usage/prices/overrides.ts';
 import { createRouting } from './routing.ts';
 import type { Role } from './run.ts';
 
-/** Streams that still run when the processor is stopped have this long: Envoy has drained before. */
+/** Calls that still run when a processor beside its Envoy is stopped have this long: Envoy has drained before. */
 const streamTimeoutMs = 10_000;
 const shipTimeoutMs = 15_000;
 /** Of requests and replies of the calls that run: beyond it they are not cached, and counted by their length. */
@@ -106,12 +106,18 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     log,
   });
   await cache.start();
-  const relay = createRelay({ socket: paths.sockets.relay(index), cluster: names.relayCluster(index) });
+  const { listen } = config.processor;
+  // An Envoy elsewhere does not reach a socket here.
+  const relay =
+    listen === 'unix'
+      ? createRelay({ socket: paths.sockets.relay(index), cluster: names.relayCluster(index) })
+      : null;
   const exchanges = createExchanges({
     providers: config.providers,
     models: createModels(config.models),
     aliases: aliasesOf(config.models),
     identity: withOwnCalls(identity, own),
+    intercepted: config.intercepted,
     limits,
     cache,
     relay,
@@ -127,17 +133,19 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const server = createExtProcServer({
-    socket: paths.sockets.processor(index),
+    listen: listen === 'unix' ? paths.sockets.processor(index) : listen,
+    tls: config.tls,
     start: exchanges.start,
     workloads: createWorkloads(config.workloads, { log, now }),
     log,
   });
-  await relay.start();
+  await relay?.start();
   await server.start();
   return {
     async stop() {
       await replays.stop();
-      await Promise.all([server.stop(streamTimeoutMs), relay.stop(streamTimeoutMs)]);
+      const timeoutMs = listen === 'unix' ? streamTimeoutMs : config.processor.drain;
+      await Promise.all([server.stop(timeoutMs), relay?.stop(timeoutMs)]);
       await exchanges.settled();
       await limits.stop();
       await cache.stop();

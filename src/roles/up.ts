@@ -26,7 +26,7 @@ const readyTimeoutMs = 60_000;
 /** Envoy sends its access log every 200 ms (src/envoy/access-log.ts), and drops the rest when it ends. */
 const accessLogFlushMs = 300;
 
-type Listen = Config['listen'];
+type Listen = Omit<Config['listen'], 'sidecars'>;
 
 /** `weir up`: everything on this machine, kept running, stopped in order. */
 export const up: Role = async ({ settings, log: parent }) => {

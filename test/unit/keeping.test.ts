@@ -27,6 +27,7 @@ function call(path: string, body: object, headers: Record<string, string> = {}):
     dialect,
     caller: { organization: 'acme', apiKey: null, workload: null, tags: {} },
     smart: false,
+    intercepted: false,
     putsKeyIn: false,
     policy: defaults,
     access: { providers: [], models: [], mayTag: true, providerKey: () => null },

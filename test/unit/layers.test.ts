@@ -13,7 +13,7 @@ const layers = [
   ['extproc', 'collector', 'api', 'kubernetes'],
   ['recommendations'],
   ['exchange', 'analytics', 'alerts'],
-  ['local', 'proof'],
+  ['local', 'proof', 'pod'],
   ['identity', 'limits', 'cache', 'routing', 'usage', 'translate'],
   ['dialects', 'envoy'],
   ['config', 'db', 'redis', 'telemetry'],

@@ -41,14 +41,7 @@ const cases: [path: string, provider: string, sent: string, endpoint: string][] 
 
 /** What Envoy's own routes do with a path when no processor looks at it. */
 function envoyRoute(path: string): { provider: string; path: string } | undefined {
-  const configuration = routeConfiguration({
-    egress: { host: '127.0.0.1', port: 1 },
-    providers,
-    onFailure: 'auto',
-    processors: [],
-    otlpGrpc: { host: '127.0.0.1', port: 2 },
-    rootsFile: '/roots.pem',
-  });
+  const configuration = routeConfiguration({ providers });
   for (const route of find(configuration, 'routes') as Record<string, Record<string, Json>>[]) {
     const rewrite = route.route?.regex_rewrite as
       | { pattern: { regex: string }; substitution: string }
