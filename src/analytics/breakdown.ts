@@ -2,7 +2,6 @@ import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { groupSql, isClock } from './groups.ts';
-import { percentile, timesOf } from './percentiles.ts';
 import { callsSql, partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
@@ -50,7 +49,9 @@ const maxRows = 50_000;
 /** A series of more rows than can be given at once. */
 export class TooManyRows extends Error {}
 
-const latencies = `${percentile(0.5)} AS p50_ms, ${percentile(0.95)} AS p95_ms`;
+const latencies = `
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
+  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms`;
 
 type Grouped = Record<`g${number}`, string | null> & { time: Date | null };
 
@@ -59,6 +60,7 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   const bookings = await bookingsOf(pool);
   const { groupBy } = query;
   const key = (row: Grouped) => JSON.stringify([row.time, ...groupBy.map((_, index) => row[`g${index}`])]);
+  // Sums are made in parallel, a percentile never is: asked for together, neither would be.
   const [rows, slow] = await Promise.all([
     sumsOf(pool, query, bookings),
     query.percentiles ? latenciesOf(pool, query, bookings) : [],
@@ -91,26 +93,17 @@ function sumsOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(G
 
 function latenciesOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Latencies)[]> {
   const parameters = new Parameters();
-  const { groupBy, zone, interval, order } = query;
-  const groups = groupBy.map((name) => groupSql(name, zone, parameters));
-  const time = interval
-    ? [`date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`]
-    : [];
-  const from = timesOf('duration_ms', {
-    from: `${bookings} WHERE ${condition(parameters, query)}`,
-    keys: [...groups, ...time],
-    worth: orders[order],
-  });
-  const named = groups.map((_, index) => `k${index}`);
-  const asked = {
-    groups: named,
+  const groups = query.groupBy.map((name) => groupSql(name, query.zone, parameters));
+  const from = `${bookings} WHERE ${condition(parameters, query)}`;
+  const worth = orders[query.order];
+  return ask<Latencies>(pool, query, {
+    groups,
     measures: latencies,
     from,
     parameters,
-    worth: 'sum(worth)',
-    calls: 'sum(n)',
-  };
-  return ask<Latencies>(pool, query, { ...asked, ...(interval && { time: `k${groups.length}` }) });
+    worth,
+    calls: callsSql,
+  });
 }
 
 /** Asks for groups; `worth` and `calls` put them in order. */
@@ -124,15 +117,12 @@ function ask<T>(
     parameters: Parameters;
     worth: string;
     calls: string;
-    time?: string;
   },
 ): Promise<(Grouped & T)[]> {
   const { groups, measures, from, parameters, worth, calls } = asked;
-  const time =
-    asked.time ??
-    (interval
-      ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
-      : 'NULL::timestamptz');
+  const time = interval
+    ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
+    : 'NULL::timestamptz';
   const by = [...groups, ...(interval ? [time] : [])].map((_, index) => index + 1).join(', ');
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
   return parallel<Grouped & T>(
