@@ -133,6 +133,22 @@ test('a pod whose application knows nothing of weir', async (t) => {
     assert.match(stdout, /By a lake/, stderr);
   });
 
+  await t.test('another config is in force within seconds, without a restart', async () => {
+    const groq = ['--cacert', outside.caFile, 'https://api.groq.com/x'];
+    assert.equal((await curl(groq)).code, 60, 'it is read, so that the certificate is weir’s');
+    const { config } = install;
+    install.write({ ...config, kubernetes: { ...Object(config.kubernetes), providers: ['openai'] } });
+    await until('the host passes unread', async () => (await curl(groq)).code === 0);
+    install.write(config);
+    await until('the host is read again', async () => (await curl(groq)).code === 60);
+  });
+
+  await t.test('an upgraded connection passes, with the key put in', async () => {
+    const { stdout } = await network.run([...node, 'websocket'], { env, uid: 0 });
+    assert.equal(stdout, 'echo');
+    assert.equal(outside.got.at(-1)?.headers.authorization, 'Bearer sk-house-openai');
+  });
+
   await t.test('while no processor answers, own keys go on and those that weir puts in do not', async () => {
     await processor.end('SIGKILL');
     const url = 'https://api.openai.com/v1/models';
