@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { testDatabase } from '../fixtures/postgres.ts';
-import { startCluster } from './fixtures/cluster.ts';
-import { prepareInstall } from './fixtures/install.ts';
-import { llmHosts, otherHosts, startOutside } from './fixtures/outside.ts';
-import { variablesOf } from './fixtures/pod-namespace.ts';
 import { until } from './fixtures/processes.ts';
-import { createNamespace, createPod, plainPod, runPod, serviceNamesAt } from './fixtures/sidecar.ts';
+import { startStage } from './fixtures/stage.ts';
 
 const clients = fileURLToPath(new URL('clients/', import.meta.url));
 const node = [process.execPath, join(clients, 'node.ts')];
@@ -31,42 +24,12 @@ const sdks: { name: string; provider: string; command: string[] }[] = [
 ];
 
 test('a pod whose application knows nothing of weir', async (t) => {
-  const outside = await startOutside(t);
-  const { url: postgres, pool } = await testDatabase(t);
-  const cluster = await startCluster(t);
-  const names = ['openai', 'anthropic', 'gemini', 'groq'];
-  const providers = Object.fromEntries(
-    names.map((name) => [name, { ca_file: outside.caFile, api_key: `sk-house-${name}` }]),
-  );
-  const organizations = [{ id: 'store', bindings: [{ namespace: 'shop' }] }];
-  const install = await prepareInstall(t, cluster, {
-    postgres,
-    config: { providers, organizations, defaults: { cache: { mode: 'off' } } },
-  });
-  await install.injector();
-  await install.collector();
+  const stage = await startStage(t);
+  const { outside, install, rows } = stage;
   let processor = await install.processor();
-  await createNamespace(cluster, 'shop', { 'weir.dev/inject': 'enabled' }, ['checkout']);
-  const start = async (name: string, options: Parameters<typeof plainPod>[1] = {}) => {
-    const spec = { serviceAccountName: 'checkout', ...options.spec };
-    const pod = await createPod(cluster, 'shop', plainPod(name, { ...options, spec }));
-    const directory = mkdtempSync(join(tmpdir(), 'weir-pod-'));
-    t.after(() => rmSync(directory, { recursive: true, force: true }));
-    const hosts = (host: string) => ({
-      [outside.address]: [...llmHosts, ...otherHosts],
-      [outside.address6]: ['six.example.com'],
-      [host]: serviceNamesAt,
-    });
-    return {
-      pod,
-      env: variablesOf(pod, 'app'),
-      ...(await runPod(t, cluster, { pod, namespace: 'shop', directory, hosts })),
-    };
-  };
-  const { network, env, envoyOutput } = await start('app-1');
-  const rows = async () => (await pool.query('SELECT * FROM usage ORDER BY started_at')).rows;
-  const curl = (args: string[], variables = env, from = network) =>
-    from.run(['curl', '-sS', '--max-time', '20', ...args], { env: variables });
+  const { network, env, envoyOutput } = await stage.pod('app-1');
+  await stage.untilRead(network, env);
+  const curl = (args: string[]) => network.run(['curl', '-sS', '--max-time', '20', ...args], { env });
 
   for (const { name, provider, command } of sdks) {
     for (const form of ['plain', 'streamed']) {
