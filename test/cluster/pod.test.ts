@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runWeir } from '../fixtures/weir.ts';
 import { until } from './fixtures/processes.ts';
 import { startStage } from './fixtures/stage.ts';
 
@@ -94,6 +95,31 @@ test('a pod whose application knows nothing of weir', async (t) => {
       ...['-H', 'authorization: Bearer sk-own'],
     ]);
     assert.match(stdout, /By a lake/, stderr);
+  });
+
+  await t.test('coverage tells what is read, refused and passed', async () => {
+    // A client with a trust store of its own, and one that pins; both refuse weir's certificate.
+    const own = await curl(['--cacert', outside.caFile, 'https://api.openai.com/v1/models']);
+    assert.equal(own.code, 60);
+    const pinned = await curl(['--pinnedpubkey', `sha256//${'A'.repeat(43)}=`, 'https://api.anthropic.com/']);
+    assert.equal(pinned.code, 90);
+    // A provider that weir.yaml does not name passes unread, and does not go unnoticed.
+    assert.equal((await curl(['--cacert', outside.caFile, 'https://api.mistral.ai/x'])).code, 0);
+    const { code, output } = await runWeir(['admin-key'], { WEIR_POSTGRES_URL: stage.postgres });
+    assert.equal(code, 0, output);
+    const key = /weir_admin_\S+/.exec(output)?.[0] ?? '';
+    const asking = ['coverage', '--json', '--api', 'http://127.0.0.1:8080', '--key', key];
+    const [openai, pinning, mistral] = await until('all of them are told', async () => {
+      const told: { workload: string; host: string; inspected: number; refused: number; passed: number }[] =
+        JSON.parse((await runWeir(asking)).output);
+      const of = (host: string) =>
+        told.find((each) => each.host === host && each.workload === 'test/shop/checkout');
+      const all = [of('api.openai.com'), of('api.anthropic.com'), of('api.mistral.ai')];
+      return all.every((each) => each) && all;
+    });
+    assert.ok(openai && openai.inspected > 0 && openai.refused === 1, JSON.stringify(openai));
+    assert.ok(pinning && pinning.inspected > 0, JSON.stringify(pinning));
+    assert.equal(mistral?.passed, 1);
   });
 
   await t.test('another config is in force within seconds, without a restart', async () => {

@@ -1,23 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { proxyDirectory } from '../../src/kubernetes/pod.ts';
+import { podFiles } from '../../src/pod/prepare.ts';
+import { until } from './fixtures/processes.ts';
 import { startStage } from './fixtures/stage.ts';
 
+const admin = `${proxyDirectory}/${podFiles.admin}`;
 const load = fileURLToPath(new URL('clients/load.ts', import.meta.url));
 const restarts = Number(process.env.WEIR_TEST_RESTARTS ?? 50);
 
 test(`${restarts} restarts of processors under load lose no call`, async (t) => {
   const stage = await startStage(t);
   // Two processors behind one name, each on an address of its own.
-  const second = '10.244.200.1';
-  execFileSync('ip', ['addr', 'add', `${second}/32`, 'dev', 'lo']);
-  const { network, env, envoyOutput } = await stage.pod('app-1', { processors: [second] });
-  const hosts = [network.host, second];
+  stage.names['weir-processor.weir.svc'] = stage.addresses;
+  const { network, env, envoyOutput } = await stage.pod('app-1');
   const start = (index: number) =>
-    stage.install.processor({ host: hosts[index] ?? '', data: `processor-${index}` });
+    stage.install.processor({ host: stage.addresses[index] ?? '', data: `processor-${index}` });
   const running = [await start(0), await start(1)];
   await stage.untilRead(network, env);
 
@@ -26,6 +27,13 @@ test(`${restarts} restarts of processors under load lose no call`, async (t) => 
     const index = count % 2;
     await running[index]?.end('SIGTERM');
     running[index] = await start(index);
+    // A Deployment stops no pod before another has been ready, and its own has left for ten seconds.
+    await until('Envoy sees both', async () => {
+      const { stdout } = await network.run(['curl', '-s', '--unix-socket', admin, 'http://envoy/clusters'], {
+        uid: 16_001,
+      });
+      return stdout.match(/^weir-processor::.*::health_flags::healthy$/gm)?.length === 2;
+    });
   }
   callers.stdin?.end();
   await once(callers, 'exit');
