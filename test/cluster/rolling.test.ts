@@ -22,18 +22,20 @@ test(`${restarts} restarts of processors under load lose no call`, async (t) => 
   const running = [await start(0), await start(1)];
   await stage.untilRead(network, env);
 
+  const bothSeen = () =>
+    until('Envoy sees both', async () => {
+      const asking = ['curl', '-s', '--unix-socket', admin, 'http://envoy/clusters'];
+      const { stdout } = await network.run(asking, { uid: 16_001 });
+      return stdout.match(/^weir-processor::.*::health_flags::healthy$/gm)?.length === 2;
+    });
+  await bothSeen();
   const callers = network.start([process.execPath, load, '4'], { env, uid: 0 });
   for (let count = 0; count < restarts; count++) {
     const index = count % 2;
     await running[index]?.end('SIGTERM');
     running[index] = await start(index);
     // A Deployment stops no pod before another has been ready, and its own has left for ten seconds.
-    await until('Envoy sees both', async () => {
-      const { stdout } = await network.run(['curl', '-s', '--unix-socket', admin, 'http://envoy/clusters'], {
-        uid: 16_001,
-      });
-      return stdout.match(/^weir-processor::.*::health_flags::healthy$/gm)?.length === 2;
-    });
+    await bothSeen();
   }
   callers.stdin?.end();
   await once(callers, 'exit');
