@@ -88,6 +88,9 @@ command(
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
 
+command('doctor', 'what is wrong with an install in Kubernetes, in words', async (context) =>
+  (await import('./roles/doctor.ts')).doctor(context),
+).option('--pre', 'what would be wrong: before the install');
 command('admin-key', 'makes an admin key in the database and prints it, once', adminKey);
 apiCommand(program, 'coverage', 'what sidecars see of LLM traffic, and what they do not', showCoverage)
   .option('--days <n>', 'how far back', '30')

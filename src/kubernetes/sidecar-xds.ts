@@ -124,12 +124,16 @@ function forSidecar(state: XdsState, metadata: unknown): Resources | null {
   });
 }
 
+/** In Envoy's official images. */
+const imageRoots = '/etc/ssl/certs/ca-certificates.crt';
+
 function forGateway(state: XdsState): Resources {
   return gatewayResources({
     ...remote(state),
     providers: state.providers,
     rootsOf: state.rootsOf,
     onFailure: state.onFailure,
+    rootsFile: imageRoots,
     egress: { host: '0.0.0.0', port: 10_000 },
   });
 }

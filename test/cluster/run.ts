@@ -27,7 +27,12 @@ const files = words.filter((word) => !word.startsWith('-'));
 const flags = words.filter((word) => word.startsWith('-'));
 const all = globSync('test/cluster/*.test.ts', { cwd: root }).sort();
 // 10.96.0.0/16 are the Services: the API server reaches a webhook at its ClusterIP, which is this machine.
-const network = 'ip link set lo up; ip route add local 10.96.0.0/16 dev lo; exec "$@"';
+// Names are those of the test's own DNS.
+const network = [
+  'ip link set lo up; ip route add local 10.96.0.0/16 dev lo',
+  `f=$(mktemp); echo 'nameserver 127.0.0.1' > $f; mount --bind $f /etc/resolv.conf; rm $f`,
+  'exec "$@"',
+].join('; ');
 const runner = spawn(
   'unshare',
   [
