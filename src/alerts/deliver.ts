@@ -29,7 +29,7 @@ const select = `
          jsonb_build_object('id', a.id, 'name', a.name, 'organization', a.organization, 'alert_type', a.alert_type,
            'threshold_value', trim_scale(a.threshold_value)::text, 'filters', a.filters, 'time_zone', a.time_zone) AS alert,
          CASE WHEN e.id IS NOT NULL THEN jsonb_build_object('period', e.period, 'value', trim_scale(e.value)::text,
-           'started_at', e.started_at, 'ended_at', e.ended_at, 'top', e.facts->'top') END AS event
+           'started_at', e.started_at, 'ended_at', e.ended_at, 'top', e.facts->'top', 'budget', e.facts->'budget') END AS event
     FROM alert_deliveries d JOIN alert_configs a ON a.id = d.alert LEFT JOIN alert_events e ON e.id = d.event
    WHERE d.id = $1 AND d.state = 'pending'`;
 

@@ -1,3 +1,4 @@
+import { bookingsOf } from '../analytics/bookings.ts';
 import type { TimeRange } from '../analytics/dates.ts';
 import { condition, Parameters } from '../analytics/usage-query.ts';
 import { instantOf, wallTimeOf } from '../analytics/zone.ts';
@@ -18,12 +19,19 @@ type Evaluate = (
 ) => Promise<Omit<Finding, 'top'> & { range: TimeRange }>;
 
 /** Looks at an alert: is it on now, and who has the greatest part in it? `now`: epoch milliseconds. */
-export async function evaluate(pool: Pool, alert: Alert, now: number): Promise<Finding> {
+export async function evaluate(
+  pool: Pool,
+  alert: Alert & { alert_type: Evaluated },
+  now: number,
+): Promise<Finding> {
   const { range, ...finding } = await evaluations[alert.alert_type](pool, alert, now);
   return { ...finding, top: finding.firing ? await topOf(pool, alert, range) : [] };
 }
 
-const evaluations: Record<AlertType, Evaluate> = {
+/** What is found by sums of calls. */
+type Evaluated = Exclude<AlertType, 'budget'>;
+
+const evaluations: Record<Evaluated, Evaluate> = {
   hourly_cost: (pool, alert, now) => spentSince(pool, alert, now, 'hour'),
   daily_cost: (pool, alert, now) => spentSince(pool, alert, now, 'day'),
   monthly_budget: (pool, alert, now) => spentSince(pool, alert, now, 'month'),
@@ -43,7 +51,8 @@ const evaluations: Record<AlertType, Evaluate> = {
       pool,
       alert,
       range,
-      `count(*) AS calls, count(*) FILTER (WHERE outcome IN ('upstream_error', 'interrupted')) AS errors`,
+      `count(*) FILTER (WHERE NOT adjusts) AS calls,
+       count(*) FILTER (WHERE outcome IN ('upstream_error', 'interrupted') AND NOT adjusts) AS errors`,
     );
     const { calls = 0, errors = 0 } = row ?? {};
     const value = calls === 0 ? 0 : (100 * errors) / calls;
@@ -57,7 +66,7 @@ const evaluations: Record<AlertType, Evaluate> = {
       pool,
       alert,
       range,
-      'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL) AS calls',
+      'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts) AS calls',
     );
     const calls = row?.calls ?? 0;
     return {
@@ -94,7 +103,7 @@ async function spentSince(pool: Pool, alert: Alert, now: number, unit: 'hour' | 
   const where = condition(parameters, { organization: alert.organization, range, filter: alert.filters });
   const { rows } = await pool.query<{ value: string; firing: boolean }>(
     `SELECT trim_scale(${spent})::text AS value, ${spent} >= ${parameters.add(alert.threshold_value)}::numeric AS firing
-       FROM usage WHERE ${where}`,
+       FROM ${await bookingsOf(pool)} WHERE ${where}`,
     parameters.values,
   );
   const { value = '0', firing = false } = rows[0] ?? {};
@@ -135,7 +144,7 @@ async function select<T extends object>(
   const parameters = new Parameters();
   const where = condition(parameters, { organization: alert.organization, range, filter: alert.filters });
   const { rows } = await pool.query<T>(
-    `SELECT ${columns} FROM usage WHERE ${where} ${rest}`,
+    `SELECT ${columns} FROM ${await bookingsOf(pool)} WHERE ${where} ${rest}`,
     parameters.values,
   );
   return rows;

@@ -15,11 +15,12 @@ export interface Told {
     started_at: string;
     ended_at: string | null;
     top: Finding['top'];
+    budget?: Finding['budget'] | null;
   } | null;
   apiUrl: string | undefined;
 }
 
-const said: Record<AlertType, (value: string, threshold: string) => string> = {
+const said: Record<Exclude<AlertType, 'budget'>, (value: string, threshold: string) => string> = {
   hourly_cost: (value, threshold) => `spent ${usd(value)} this hour, threshold ${usd(threshold)}`,
   daily_cost: (value, threshold) => `spent ${usd(value)} today, threshold ${usd(threshold)}`,
   monthly_budget: (value, threshold) => `spent ${usd(value)} this month, budget ${usd(threshold)}`,
@@ -38,20 +39,33 @@ export function messageOf({ alert, kind, event, apiUrl }: Told): { subject: stri
   if (kind === 'test' || !event) {
     return { subject: `${title}: test`, lines: ['This is a test: messages of this alert arrive here.'] };
   }
-  const what = said[alert.alert_type](event.value, alert.threshold_value);
+  const { budget } = event;
+  const what =
+    alert.alert_type === 'budget'
+      ? budgetSaid(budget, event.value)
+      : said[alert.alert_type](event.value, alert.threshold_value);
   const narrowed = Object.entries(alert.filters).map(([name, value]) => `${name} ${value}`);
   const lines = [
     kind === 'end' ? `It is over; it was: ${what}.` : `${what[0]?.toUpperCase()}${what.slice(1)}.`,
-    `Period: ${event.period} (${alert.time_zone})`,
+    budget ? `Resets: ${budget.resets_at}` : `Period: ${event.period} (${alert.time_zone})`,
     ...(narrowed.length > 0 ? [`Counted: ${narrowed.join(', ')}`] : []),
     ...event.top.map(
       ({ by, name, cost_usd }) => `Most by ${by.replace('_', ' ')}: ${name}, ${usd(cost_usd)}`,
     ),
     ...(apiUrl === undefined
       ? []
-      : [`Details: ${apiUrl.replace(/\/+$/, '')}/analytics/breakdown?group_by=model`]),
+      : [
+          `Details: ${apiUrl.replace(/\/+$/, '')}${budget ? '/budgets' : '/analytics/breakdown?group_by=model'}`,
+        ]),
   ];
   return { subject: kind === 'end' ? `${title}: over` : `${title}: ${what}`, lines };
+}
+
+function budgetSaid(budget: Finding['budget'] | null, percent: string): string {
+  if (!budget) return `a budget has reached ${percent} %`;
+  const { name, subject, mode, unit, spent, limit } = budget;
+  const amount = (value: string) => (unit === 'usd' ? usd(value) : `${value} tokens`);
+  return `${mode} budget ${name}${subject === null ? '' : ` (${subject})`} has reached ${percent} %: ${amount(spent)} of ${amount(limit)}`;
 }
 
 /** Two places, and more where the sum is smaller than a cent. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Pool } from '../db/pool.ts';
 import { alertTypeNames, costTypes } from './alert.ts';
+import type { ReportBudgets } from './budgets.ts';
 import { checkAlerts } from './check.ts';
 import type { Deliverer } from './deliver.ts';
 import { deliverTask } from './deliveries.ts';
@@ -18,6 +19,14 @@ const checks = {
   },
 } as const;
 
+// The queue itself gives a dead worker four hours. A delivery takes half a minute at most; what a worker has
+// held for longer, it holds no more.
+const unlock = `
+  SELECT graphile_worker.force_unlock_workers(array_agg(DISTINCT locked_by))
+    FROM graphile_worker.jobs
+   WHERE locked_at < now() - CASE task_identifier WHEN '${deliverTask}' THEN interval '2 minutes' ELSE interval '10 minutes' END
+  HAVING count(*) > 0`;
+
 /** Makes the tables of the queue. */
 export async function prepareQueue(pool: Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: new WorkerLogger(() => () => {}) });
@@ -29,11 +38,15 @@ export async function startAlertWorker(options: {
   deliverer: Deliverer;
   log: Logger;
   now: () => number;
+  budgets: ReportBudgets;
 }): Promise<{ stop(): Promise<void> }> {
-  const { pool, deliverer, log, now } = options;
+  const { pool, deliverer, log, now, budgets } = options;
   const check = ([name, { types }]: [string, (typeof checks)[keyof typeof checks]]) => [
     name,
-    async () => checkAlerts(pool, types, { now: now(), log }),
+    async () => {
+      await pool.query(unlock);
+      await checkAlerts(pool, types, { now: now(), log, budgets });
+    },
   ];
   const runner: Runner = await run({
     pgPool: pool,

@@ -18,6 +18,11 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /analytics/focus.csv': 'viewer',
   'GET /analytics/exchanges': 'viewer',
   'GET /analytics/routing': 'viewer',
+  'GET /analytics/recommendations': 'viewer',
+  'GET /analytics/traces/:id': 'viewer',
+
+  'GET /dead-letters': 'admin',
+  'POST /dead-letters/:id/retry': 'admin',
   'GET /analytics/exchanges/:id': 'viewer',
 
   'GET /alerts': 'viewer',

@@ -13,7 +13,7 @@ import { createAuthenticate } from './auth.ts';
 import { createChanges } from './changes.ts';
 import { describeApi } from './openapi.ts';
 import { createWorld } from './policy-world.ts';
-import { answerProblems } from './problem.ts';
+import { answerProblem, answerProblems } from './problem.ts';
 import { activityRoutes } from './routes/activity.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { bindingRoutes } from './routes/bindings.ts';
@@ -21,15 +21,18 @@ import { breakdownRoutes } from './routes/breakdown.ts';
 import { budgetRoutes } from './routes/budgets.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { coverageRoutes } from './routes/coverage.ts';
+import { deadLetterRoutes, type RetryLetter } from './routes/dead-letters.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { organizationRoutes } from './routes/organization.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { providerKeyRoutes } from './routes/provider-keys.ts';
+import { recommendationRoutes } from './routes/recommendations.ts';
 import { type ExplainRoute, routeRoutes } from './routes/route.ts';
 import { routingRoutes } from './routes/routing.ts';
 import { summaryRoutes } from './routes/summary.ts';
+import { traceRoutes } from './routes/traces.ts';
 import { userRoutes } from './routes/users.ts';
 import type { ControlServices } from './services.ts';
 
@@ -46,6 +49,7 @@ export interface ApiOptions {
   keyring: Keyring;
   /** How the budgets of an organization stand. */
   budgets: (organization: string) => Promise<BudgetReport[]>;
+  retryLetter: RetryLetter;
   explain: ExplainRoute;
 }
 
@@ -60,6 +64,9 @@ export async function createApi(options: ApiOptions) {
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
     forceCloseConnections: 'idle',
+    // What is too long for an id is told as that, not as a URL that is too long.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: answerProblem,
     trustProxy: proxies.length > 0 ? proxies : false,
   });
   answerProblems(server);
@@ -92,6 +99,9 @@ export async function createApi(options: ApiOptions) {
   await api.register(budgetRoutes(options.budgets));
   await api.register(coverageRoutes(pool, now));
   await api.register(routingRoutes(pool, now));
+  await api.register(traceRoutes(pool));
+  await api.register(deadLetterRoutes(services, options.retryLetter));
+  await api.register(recommendationRoutes(services, { config, pricer }));
   await api.register(routeRoutes(options.explain));
   await api.register(cacheRoutes({ ...services, cache }));
   api.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());

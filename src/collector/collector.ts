@@ -3,11 +3,12 @@ import type { Logger } from 'pino';
 import { createByteBudget } from '../cache/byte-budget.ts';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { createIngest } from './ingest.ts';
 import { createOtlpGrpc, type SidecarDoor } from './otlp-grpc.ts';
 import { createOtlpHttp } from './otlp-http.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { createSettler } from './settle.ts';
+import { forgetSpans } from './told/other-spans.ts';
 
 const sweepEveryMs = 10_000;
 /** Bytes of requests held at once, as they travel; in memory they take some times more. */
@@ -23,10 +24,19 @@ export function createCollector(options: {
   log: Logger;
   now: () => number;
   source: PriceSource;
+  /** So long spans of others are kept for their traces, milliseconds; null: they are not. */
+  tracesKeptMs: number | null;
 }) {
-  const { pool, log, now, source } = options;
+  const { pool, log, now, source, tracesKeptMs } = options;
   const settler = createSettler({ pool, log, now });
-  const { ingest, counts, drain } = createIngest({ pool, log, now, source, settle: settler.settle });
+  const { ingest, counts, drain } = createIngest({
+    pool,
+    log,
+    now,
+    source,
+    traces: tracesKeptMs !== null,
+    settle: settler.settle,
+  });
   const budget = createByteBudget(heldBytes);
   const grpc = createOtlpGrpc({ address: options.grpc, ingest, budget });
   const door = options.sidecars
@@ -50,9 +60,9 @@ export function createCollector(options: {
       await delay(sweepEveryMs, undefined, { signal: stopped.signal }).catch(() => {});
       tellOfUnseen();
       if (stopped.signal.aborted) return;
-      await settler
-        .sweep()
-        .catch((error: unknown) => log.warn({ err: error }, 'unsettled exchanges were not swept'));
+      await Promise.all([settler.sweep(), forgetSpans(pool, now() - (tracesKeptMs ?? 0))]).catch(
+        (error: unknown) => log.warn({ err: error }, 'unsettled exchanges were not swept'),
+      );
     }
   }
 

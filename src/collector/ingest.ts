@@ -1,14 +1,18 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import type { Workload } from '../identity/identity.ts';
-import type { Outcome } from '../usage/record.ts';
+import type { Outcome, UsageRecord } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
 import { type Connection, readConnection, workloadName, writeConnections } from './connections.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
-import type { PriceSource } from './priced-rows.ts';
-import { type UsageSpan, writeUsage } from './usage-writer.ts';
+import { fromGenAiSpan } from './told/genai-span.ts';
+import { writeSpans } from './told/other-spans.ts';
+import { writeTold } from './told/told-rows.ts';
+import type { UsageSpan } from './usage-span.ts';
+import { writeUsage } from './usage-writer.ts';
 import { passedUnseen, readWitness, type Witness, writeWitnesses } from './witness.ts';
 
 /** One Export call as it came in. */
@@ -43,7 +47,11 @@ export type Ingest = (request: ExportRequest) => Promise<Answer>;
 export interface IngestCounts {
   usage: number;
   witness: number;
-  /** Spans and log records that are not weir's. */
+  /** Calls that others than weir told of. */
+  told: number;
+  /** Spans that were kept for their traces. */
+  spans: number;
+  /** Spans and log records that are nothing to weir. */
   ignored: number;
   refused: number;
   /** Calls that reached a provider while no processor looked. */
@@ -59,13 +67,17 @@ export function createIngest(options: {
   now: () => number;
   /** For calls whose numbers come later than they. */
   source: PriceSource;
+  /** Whether spans of others are kept. */
+  traces: boolean;
   /** Told of exchanges that a witness may now settle. */
   settle(exchangeIds: string[]): void;
 }) {
-  const { pool, log, now, settle, source } = options;
+  const { pool, log, now, settle, source, traces } = options;
   const counts: IngestCounts = {
     usage: 0,
     witness: 0,
+    told: 0,
+    spans: 0,
     ignored: 0,
     refused: 0,
     passedUnseen: 0,
@@ -75,6 +87,14 @@ export function createIngest(options: {
   const usage = createGroupCommit<UsageSpan>({
     ...bounds,
     write: (spans) => writeUsage(pool, spans, { receivedAt: now(), source, log }),
+  });
+  const told = createGroupCommit<UsageSpan>({
+    ...bounds,
+    write: (spans) => writeTold(pool, spans, { receivedAt: now(), source }),
+  });
+  const others = createGroupCommit<Span>({
+    ...bounds,
+    write: (spans) => writeSpans(pool, spans, now()),
   });
   const witnesses = createGroupCommit<Witness>({
     ...bounds,
@@ -110,12 +130,25 @@ export function createIngest(options: {
     }
   }
 
-  async function takeSpans(spans: Span[], ours: UsageSpan[]): Promise<Answer> {
-    const { committed, answer } = await commit(usage, ours);
-    if (answer.kind === 'taken') counts.ignored += spans.length - ours.length;
+  async function takeSpans(spans: Span[]): Promise<Answer> {
+    const ours = spans.flatMap((span) => readUsage(span, fromSpan));
+    const own = new Set(ours.map(({ span }) => span));
+    const foreign = spans.filter((span) => !own.has(span));
+    const calls = foreign.flatMap((span) => readUsage(span, fromGenAiSpan));
+    const kept = traces ? foreign : [];
+    const [usageTaken, toldTaken, keptTaken] = await Promise.all([
+      commit(usage, ours),
+      commit(told, calls),
+      commit(others, kept),
+    ]);
+    const { committed } = usageTaken;
     counts.usage += committed.length;
+    counts.told += toldTaken.committed.length;
+    counts.spans += keptTaken.committed.length;
     lastUsed.saw(committed.map(({ record }) => record));
     settle(committed.flatMap(({ record }) => (openOutcomes.has(record.outcome) ? [record.id] : [])));
+    const answer = together([usageTaken.answer, toldTaken.answer, keptTaken.answer]);
+    if (answer.kind === 'taken' && !traces) counts.ignored += foreign.length - calls.length;
     return answer;
   }
 
@@ -137,8 +170,7 @@ export function createIngest(options: {
   const ingest: Ingest = async ({ signal, encoding, body, workload }) => {
     try {
       if (signal === 'traces') {
-        const spans = encoding.decodeSpans(body);
-        return takeSpans(spans, spans.flatMap(readUsage));
+        return takeSpans(encoding.decodeSpans(body));
       }
       const records = encoding.decodeLogs(body);
       const seen = records.flatMap((record) => readConnection(record, workload ?? null) ?? []);
@@ -159,13 +191,26 @@ export function createIngest(options: {
     counts: counts as Readonly<IngestCounts>,
     /** Resolves when everything taken is answered. */
     async drain(): Promise<void> {
-      await Promise.all([usage.drain(), witnesses.drain(), connections.drain()]);
+      await Promise.all([usage, told, others, witnesses, connections].map((group) => group.drain()));
       await lastUsed.drain();
     },
   };
 }
 
-function readUsage(span: Span): UsageSpan[] {
-  const record = fromSpan(span);
+function readUsage(span: Span, read: (span: Span) => UsageRecord | null): UsageSpan[] {
+  const record = read(span);
   return record ? [{ span, record }] : [];
+}
+
+/** One answer for parts of a request: what was not taken is sent again as a whole. */
+function together(answers: Answer[]): Answer {
+  const refused = answers.find(({ kind }) => kind !== 'taken');
+  if (refused) return refused;
+  const partial = answers.flatMap((answer) => (answer.kind === 'taken' && answer.partial) || []);
+  const [first] = partial;
+  if (!first) return { kind: 'taken', partial: null };
+  return {
+    kind: 'taken',
+    partial: { ...first, rejected: partial.reduce((sum, each) => sum + each.rejected, 0) },
+  };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Encoding, milliseconds } from './otlp.ts';
+import { type Encoding, milliseconds, statusError } from './otlp.ts';
 
 /** OTLP in JSON: protobuf's JSON form, save that ids are hex. Unknown members are passed over. */
 const id = z
@@ -22,25 +22,33 @@ const time = z
   .nullish()
   .transform((nanoseconds) => milliseconds(BigInt(nanoseconds ?? 0)));
 
-const anyValue = z
-  .object({
-    stringValue: z.string().nullish(),
-    boolValue: z.boolean().nullish(),
-    intValue: z
-      .union([
-        integer,
-        z
-          .string()
-          .regex(/^-?\d{1,19}$/, 'an integer')
-          .transform(Number),
-      ])
-      .nullish(),
-    doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]).nullish(),
-  })
+const scalar = z.object({
+  stringValue: z.string().nullish(),
+  boolValue: z.boolean().nullish(),
+  intValue: z
+    .union([
+      integer,
+      z
+        .string()
+        .regex(/^-?\d{1,19}$/, 'an integer')
+        .transform(Number),
+    ])
+    .nullish(),
+  doubleValue: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]).nullish(),
+});
+
+function scalarOf(value: z.output<typeof scalar>): string | number | boolean | null {
+  return value.stringValue ?? value.boolValue ?? value.intValue ?? value.doubleValue ?? null;
+}
+
+const anyValue = scalar
+  .extend({ arrayValue: z.object({ values: list(scalar) }).nullish() })
   .nullish()
-  .transform(
-    (value) => value?.stringValue ?? value?.boolValue ?? value?.intValue ?? value?.doubleValue ?? null,
-  );
+  .transform((value) => {
+    if (!value) return null;
+    const items = value.arrayValue?.values.flatMap((each) => scalarOf(each) ?? []);
+    return scalarOf(value) ?? (items ? JSON.stringify(items) : null);
+  });
 
 const attributes = list(z.object({ key: z.string(), value: anyValue })).transform(
   (pairs) =>
@@ -51,6 +59,16 @@ const attributes = list(z.object({ key: z.string(), value: anyValue })).transfor
     ),
 );
 
+/** Enumerations are numbers; some senders write their names all the same. */
+const kinds: Record<string, number> = {
+  SPAN_KIND_UNSPECIFIED: 0,
+  SPAN_KIND_INTERNAL: 1,
+  SPAN_KIND_SERVER: 2,
+  SPAN_KIND_CLIENT: 3,
+  SPAN_KIND_PRODUCER: 4,
+  SPAN_KIND_CONSUMER: 5,
+};
+
 const span = z
   .object({
     traceId: id,
@@ -59,9 +77,19 @@ const span = z
     startTimeUnixNano: time,
     endTimeUnixNano: time,
     attributes,
+    name: z
+      .string()
+      .nullish()
+      .transform((name) => name ?? ''),
+    kind: z
+      .union([z.int(), z.enum(Object.keys(kinds)).transform((name) => kinds[name] ?? 0)])
+      .nullish()
+      .transform((kind) => kind ?? 0),
+    status: z.object({ code: z.union([z.int(), z.string()]).nullish() }).nullish(),
   })
-  .transform(({ parentSpanId, startTimeUnixNano, endTimeUnixNano, ...rest }) => ({
+  .transform(({ parentSpanId, startTimeUnixNano, endTimeUnixNano, status, ...rest }) => ({
     ...rest,
+    failed: status?.code === statusError || status?.code === 'STATUS_CODE_ERROR',
     parentSpanId: parentSpanId || null,
     startedAt: startTimeUnixNano,
     endedAt: endTimeUnixNano,
@@ -72,9 +100,19 @@ const logRecord = z
   .transform(({ timeUnixNano, ...rest }) => ({ ...rest, at: timeUnixNano }));
 
 const traceRequest = z
-  .object({ resourceSpans: list(z.object({ scopeSpans: list(z.object({ spans: list(span) })) })) })
+  .object({
+    resourceSpans: list(
+      z.object({
+        resource: z.object({ attributes }).nullish(),
+        scopeSpans: list(z.object({ spans: list(span) })),
+      }),
+    ),
+  })
   .transform(({ resourceSpans }) =>
-    resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap(({ spans }) => spans)),
+    resourceSpans.flatMap(({ resource, scopeSpans }) => {
+      const whose = { resource: resource?.attributes ?? new Map() };
+      return scopeSpans.flatMap(({ spans }) => spans.map((each) => ({ ...each, ...whose })));
+    }),
   );
 
 const logsRequest = z

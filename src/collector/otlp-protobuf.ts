@@ -1,5 +1,12 @@
 import protobuf from 'protobufjs';
-import { type Attributes, type Encoding, type LogRecord, milliseconds, type Span } from './otlp.ts';
+import {
+  type Attributes,
+  type Encoding,
+  type LogRecord,
+  milliseconds,
+  type Span,
+  statusError,
+} from './otlp.ts';
 
 /** The messages of proto/otlp.proto as protobufjs decodes them: absent members come as their defaults. */
 interface Int64 {
@@ -17,14 +24,18 @@ interface AnyValue {
   boolValue: boolean;
   intValue: Int64;
   doubleValue: number;
+  arrayValue: { values: AnyValue[] } | null;
 }
 interface TraceRequest {
-  resourceSpans: { scopeSpans: { spans: RawSpan[] }[] }[];
+  resourceSpans: { resource: { attributes: KeyValue[] } | null; scopeSpans: { spans: RawSpan[] }[] }[];
 }
 interface RawSpan {
   traceId: Bytes;
   spanId: Bytes;
   parentSpanId: Bytes;
+  name: string;
+  kind: number;
+  status: { code: number } | null;
   startTimeUnixNano: Int64;
   endTimeUnixNano: Int64;
   attributes: KeyValue[];
@@ -53,9 +64,10 @@ export const protobufEncoding: Encoding = {
   decodeSpans(body) {
     const request = traceRequest.decode(body) as protobuf.Message & TraceRequest;
     const spans: Span[] = [];
-    for (const resource of request.resourceSpans) {
-      for (const scope of resource.scopeSpans) {
-        for (const span of scope.spans) spans.push(readSpan(span));
+    for (const { resource, scopeSpans } of request.resourceSpans) {
+      const whose = readAttributes(resource?.attributes ?? []);
+      for (const scope of scopeSpans) {
+        for (const span of scope.spans) spans.push(readSpan(span, whose));
       }
     }
     return spans;
@@ -100,7 +112,7 @@ function encode(type: protobuf.Type, message: object): Buffer {
   return Buffer.from(type.encode(message).finish());
 }
 
-function readSpan(span: RawSpan): Span {
+function readSpan(span: RawSpan, resource: Attributes): Span {
   return {
     traceId: hex(span.traceId),
     spanId: hex(span.spanId),
@@ -108,6 +120,10 @@ function readSpan(span: RawSpan): Span {
     startedAt: milliseconds(unsigned(span.startTimeUnixNano)),
     endedAt: milliseconds(unsigned(span.endTimeUnixNano)),
     attributes: readAttributes(span.attributes),
+    name: span.name,
+    kind: span.kind,
+    failed: span.status?.code === statusError,
+    resource,
   };
 }
 
@@ -116,12 +132,19 @@ function readAttributes(pairs: KeyValue[]): Attributes {
   for (const { key, value } of pairs) {
     // Only the member that was sent is the value's own.
     if (value === null) continue;
-    if (Object.hasOwn(value, 'stringValue')) attributes.set(key, value.stringValue);
-    else if (Object.hasOwn(value, 'intValue')) attributes.set(key, signed(value.intValue));
-    else if (Object.hasOwn(value, 'boolValue')) attributes.set(key, value.boolValue);
-    else if (Object.hasOwn(value, 'doubleValue')) attributes.set(key, value.doubleValue);
+    const scalar = readScalar(value);
+    if (scalar !== undefined) attributes.set(key, scalar);
+    else if (value.arrayValue)
+      attributes.set(key, JSON.stringify(value.arrayValue.values.flatMap((each) => readScalar(each) ?? [])));
   }
   return attributes;
+}
+
+function readScalar(value: AnyValue): string | number | boolean | undefined {
+  if (Object.hasOwn(value, 'stringValue')) return value.stringValue;
+  if (Object.hasOwn(value, 'intValue')) return signed(value.intValue);
+  if (Object.hasOwn(value, 'boolValue')) return value.boolValue;
+  return Object.hasOwn(value, 'doubleValue') ? value.doubleValue : undefined;
 }
 
 function signed({ low, high }: Int64): number {

@@ -1,12 +1,22 @@
 import type { ArrivedSpan } from '../usage/span.ts';
 
-/** Attributes with scalar values; no others are read. 64-bit integers beyond 2^53 lose their last digits. */
+/** Attributes with scalar values, and lists of such as JSON; no others are read. 64-bit integers beyond 2^53 lose their last digits. */
 export type Attributes = ReadonlyMap<string, string | number | boolean>;
 
 /** What the collector reads of a span. Ids are lower-case hex, times epoch milliseconds; absent: '' and 0. */
 export interface Span extends ArrivedSpan {
   attributes: Attributes;
+  name: string;
+  /** As OTLP numbers it: 1 internal, 2 server, 3 client; 0: not told. */
+  kind: number;
+  /** Its status is an error. */
+  failed: boolean;
+  /** Of whoever sent it. */
+  resource: Attributes;
 }
+
+/** The code of a span's status that is an error. */
+export const statusError = 2;
 
 /** What the collector reads of a log record. */
 export interface LogRecord {

@@ -1,19 +1,13 @@
 import type { Logger } from 'pino';
 import { type Pool, withConnection } from '../db/pool.ts';
-import type { UsageRecord } from '../usage/record.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty } from './insert.ts';
 import { isLate, isPending, keepLateUsage, settleLateUsage, withoutNumbers } from './late-usage.ts';
-import type { Span } from './otlp.ts';
-import type { PriceSource } from './priced-rows.ts';
+import { leaveOneEach } from './told/told-rows.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
-
-/** A usage span as it came, and what it says. */
-export interface UsageSpan {
-  span: Span;
-  record: UsageRecord;
-}
+import { missing, readable, type UsageSpan } from './usage-span.ts';
 
 /** Commits records; those that can never be rows become dead letters. Throws when PostgreSQL is away. */
 export async function writeUsage(
@@ -50,17 +44,9 @@ export async function writeUsage(
   const pending = ordered.filter(({ record }) => isPending(record));
   const ids = [...late, ...pending].flatMap(({ record }) => record.responseId ?? []);
   await settleLateUsage(pool, ids, { source, log, now: receivedAt });
+  await leaveOneEach(
+    pool,
+    ordered.map(({ record }) => record.responseId),
+  );
   return refusals;
-}
-
-/** What of a record's identity a span lacks. */
-function missing(span: Span): string | null {
-  if (!/^(?!0+$)[0-9a-f]{32}$/.test(span.traceId)) return 'no trace id';
-  if (!/^(?!0+$)[0-9a-f]{16}$/.test(span.spanId)) return 'no span id';
-  if (span.startedAt === 0) return 'no start time';
-  return span.endedAt === 0 ? 'no end time' : null;
-}
-
-function readable(span: Span): object {
-  return { ...span, attributes: Object.fromEntries(span.attributes) };
 }

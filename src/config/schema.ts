@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
+import { collectorConfig } from './collector.ts';
 import { dialectNames, hints } from './dialects.ts';
 import { kubernetesSchema } from './kubernetes.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
@@ -181,6 +182,13 @@ export const configSchema = z.strictObject({
         .max(64)
         .default(1)
         .describe('Number of processor processes; more than one needs Redis.'),
+      egress: z
+        .url({ protocol: /^https?$/, error: 'a URL such as http://weir-gateway:10000' })
+        .transform((url) => url.replace(/\/+$/, ''))
+        .optional()
+        .describe(
+          'Where the processor reaches the egress listener, for calls of weir’s own: replays, and what a judge is asked. Default: `listen.egress` on its own machine.',
+        ),
       on_failure: z
         .enum(['auto', 'open', 'closed'])
         .default('auto')
@@ -211,6 +219,7 @@ export const configSchema = z.strictObject({
       'The policy of intercepted calls that no organization has claimed by a key or a binding: look, do not touch.',
     ),
   alerts: alertsConfig.prefault({}),
+  collector: collectorConfig.prefault({}),
   organizations: organizationsSchema,
   workloads: workloadsSchema,
   kubernetes: kubernetesSchema,

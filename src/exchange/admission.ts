@@ -8,7 +8,7 @@ import { priceFields } from './pricing.ts';
 import type { Services } from './services.ts';
 
 /** Whose call it is, as the ledger will have it: what limits count and what is summed up later is the same. */
-function callOf(record: UsageRecord, ip: string, asks: Asked | null): LimitedCall {
+function callOf(record: UsageRecord, ip: string, asks: Asked | null, mayCost: boolean): LimitedCall {
   return {
     id: record.id,
     startedAt: record.startedAt,
@@ -21,17 +21,19 @@ function callOf(record: UsageRecord, ip: string, asks: Asked | null): LimitedCal
     provider: record.provider,
     tags: record.tags,
     asks,
+    mayCost,
   };
 }
 
-/** May a call pass that weir does not look into? Only its request counts. */
+/** May a call pass that weir does not look into? Its request counts; what it costs nobody knows before. */
 export function admitUnread(
   arrival: Arrival,
   record: UsageRecord,
-  ip: string,
+  { ip, isUpgrade }: { ip: string; isUpgrade: boolean },
   { limits }: Services,
 ): Promise<Admission> {
-  return limits.admit(arrival.policy, callOf(record, ip, null));
+  const mayCost = record.method === 'POST' || isUpgrade;
+  return limits.admit(arrival.policy, callOf(record, ip, null, mayCost));
 }
 
 /**
@@ -47,7 +49,7 @@ export function admit(
   const maxOutputTokens = makesText ? facts.maxOutputTokens : undefined;
   const estimate = estimateUse(arrival, record, { textChars: facts.textChars, maxOutputTokens }, services);
   const asks = { bytes, maxOutputTokens, ...estimate };
-  return services.limits.admit(arrival.policy, callOf(record, ip, asks));
+  return services.limits.admit(arrival.policy, callOf(record, ip, asks, true));
 }
 
 function estimateUse(

@@ -119,7 +119,12 @@ export class Exchange {
     if (forbidden) return this.#refuse(forbidden);
     this.#change = listing(this.#head, arrival, this.#services.aliases);
     if (this.#change) arrival.edit.remove.push('accept-encoding');
-    const admission = await admitUnread(arrival, this.#record, this.#head.ip, this.#services);
+    const admission = await admitUnread(
+      arrival,
+      this.#record,
+      { ip: this.#head.ip, isUpgrade: this.isUpgrade },
+      this.#services,
+    );
     this.#admit(admission);
     return admission.denial ? this.#deny(admission) : this.#forward(arrival);
   }
@@ -225,7 +230,7 @@ export class Exchange {
     if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
-    this.#note(comparison(this.#record, this.#routed, this.#services));
+    this.#note(comparison(this.#record, this.#services));
     this.#keep(this.#record, observation);
   }
 

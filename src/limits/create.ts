@@ -68,7 +68,7 @@ export function createLimits(options: {
         const counted = count(limit, key, call);
         return counted ? [counted.then((each): Check => ({ ...each, limit }))] : [];
       });
-      const reserving = call.asks ? budgets.reserve(policy.budgets, call) : [];
+      const reserving = call.mayCost ? budgets.reserve(policy.budgets, call) : [];
       const checks = await Promise.all(counting);
       const reservations = await Promise.all(reserving);
       const tooMuchInShadow = inShadow.filter((limit) => tooMuch(limit, call)).map(({ name }) => name);

@@ -19,6 +19,8 @@ export interface LimitedCall {
   tags: Record<string, string>;
   /** null: weir does not look into it, and only its request is counted. */
   asks: Asked | null;
+  /** It may cost something, known before it or not: a hard budget of which nothing is left refuses it. */
+  mayCost: boolean;
 }
 
 /** What a call asks for, and what it may use of tokens and money: reserved before it, corrected after it. */

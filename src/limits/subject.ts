@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Match } from '../config/policy/match.ts';
 import type { LimitedCall } from './limits.ts';
 
-type Subject = Omit<LimitedCall, 'asks' | 'id' | 'startedAt'>;
+type Subject = Omit<LimitedCall, 'asks' | 'mayCost' | 'id' | 'startedAt'>;
 
 /** The value that calls are counted by; null: the call has none. */
 export function subjectOf(per: string, call: Subject): string | null {

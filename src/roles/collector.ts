@@ -6,6 +6,7 @@ import { createApi } from '../api/server.ts';
 import { createCacheAdmin } from '../cache/admin.ts';
 import { createAnswerSweep } from '../cache/cold/sweep.ts';
 import { createCollector } from '../collector/collector.ts';
+import { retryLetter } from '../collector/letters.ts';
 import type { Settings } from '../config/env.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createPool, type Pool } from '../db/pool.ts';
@@ -38,6 +39,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const pool = createPool(config.postgres.url, { log, max: 20 });
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
+  const source = { pricer, providers: config.providers };
   const records = createCollector({
     pool,
     grpc: config.listen.otlp_grpc,
@@ -45,7 +47,8 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     sidecars: sidecarDoor(settings, log),
     log,
     now: Date.now,
-    source: { pricer, baseUrl: (provider) => config.providers[provider]?.base_url },
+    source,
+    tracesKeptMs: config.collector.traces ? config.collector.traces_kept : null,
   });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   const keyring = createKeyring(sealKeysOf(config, paths));
@@ -70,6 +73,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
     defaults,
     keyring,
     budgets,
+    retryLetter: (organization, id) => retryLetter(organization, id, { pool, source, log, now: Date.now }),
   });
   const configuration = resources(envoyInputs(settings));
   const xds = createXdsServer({ socket: paths.sockets.xds, resources: () => configuration });
@@ -78,7 +82,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   await records.start();
   await api.start(config.listen.api);
   await xds.start();
-  const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now });
+  const alerts = await startAlertWorker({ pool, deliverer, log, now: Date.now, budgets });
   sweep.start();
   return {
     async stop() {

@@ -30,15 +30,18 @@ const minute = 60_000;
 /** Somebody who is posted to; `status` is what it answers. */
 async function startReceiver(t: TestContext) {
   const posts: { body: string; headers: Record<string, unknown> }[] = [];
-  const receiver = { url: '', posts, status: 200 };
+  const receiver = { url: '', posts, status: 200, hold: false };
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     posts.push({ body: Buffer.concat(chunks).toString(), headers: request.headers });
-    response.writeHead(receiver.status).end('ok');
+    if (!receiver.hold) response.writeHead(receiver.status).end('ok');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/services/T0/B0/secret-token`;
   return receiver;
 }
@@ -342,4 +345,83 @@ test('nothing is posted to private addresses, unless that is allowed', async (t)
     [],
   );
   assert.deepEqual(['8.8.8.8', '2606:4700::1111', '172.32.0.1'].filter(isPrivate), []);
+});
+
+test('what a budget has reached is told at each of its percentages, once a period and subject', async (t) => {
+  const { pool, url, ask, slack, mail } = await house(t);
+  const budgets = [
+    {
+      name: 'team',
+      per: 'tag:team',
+      usd: '10',
+      period: 'month',
+      timezone: 'Europe/Berlin',
+      alert_at: [50, 80, 100],
+    },
+    { name: 'words', tokens: 1_000_000, rolling: '24h', mode: 'soft' },
+  ];
+  assert.equal((await ask('PATCH', '/policy', { budgets })).status, 200);
+  const alert = { name: 'Budgets', alert_type: 'budget', threshold_value: 60, slack_webhook_url: slack.url };
+  assert.equal((await ask('POST', '/alerts', { ...alert, filters: { model: 'gpt-4o' } })).status, 400);
+  await ask('POST', '/alerts', alert);
+  await startWorker(t, { database: url, smtp: mail.url, now });
+  const check = async () => {
+    await look(pool);
+    await until('looked at', () => idle(pool));
+    return slack.posts.splice(0).map(({ body }) => (JSON.parse(body).text as string).split('\n'));
+  };
+  await spend(pool, now - minute, '5.5', { tags: { team: 'search' } });
+  assert.deepEqual(await check(), []);
+  await spend(pool, now - minute, '3', { tags: { team: 'search' } });
+  const told = await check();
+  // Of two at once the greater.
+  assert.deepEqual(
+    told.map(([subject]) => subject),
+    ['*weir: Budgets (acme): hard budget team (tag:team search) has reached 80 %: $8.50 of $10.00*'],
+  );
+  assert.match(told[0]?.join('\n') ?? '', /Resets: 2026-11-30T23:00:00.000Z/);
+  await spend(pool, now - minute, '1', { tags: { team: 'search' } });
+  assert.deepEqual(await check(), []);
+  await spend(pool, now - minute, '10', { tags: { team: 'chat' } });
+  assert.deepEqual(
+    (await check()).map(([subject]) => /\((tag.*)\) has reached (\d+)/.exec(subject ?? '')?.slice(1)),
+    [['tag:team chat', '100']],
+  );
+  // More of it is there: what was reached is no more.
+  await ask('PATCH', '/policy', { budgets: [{ ...budgets[0], usd: '100' }] });
+  assert.equal((await check()).filter(([subject]) => subject?.endsWith('over*')).length, 2);
+});
+
+test('what a collector was at when it was killed, another takes over', async (t) => {
+  const { pool, url, ask, slack, mail } = await house(t);
+  await ask('POST', '/alerts', {
+    name: 'Day',
+    alert_type: 'daily_cost',
+    threshold_value: 1,
+    slack_webhook_url: slack.url,
+  });
+  await spend(pool, now - minute, '2');
+  // It does not answer: whoever posts there waits, and is killed meanwhile.
+  slack.hold = true;
+  const plan = { database: url, smtp: mail.url, now };
+  const first = await startWorker(t, plan);
+  await look(pool);
+  await until('posted', () => slack.posts.length === 1);
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  slack.hold = false;
+  await startWorker(t, plan);
+  await look(pool);
+  await until('looked at', async () => {
+    const { rows } = await pool.query('SELECT locked_at IS NOT NULL AS held FROM graphile_worker.jobs');
+    return rows.length === 1 && rows[0].held;
+  });
+  assert.equal(slack.posts.length, 1);
+  // Three minutes later.
+  await pool.query(`UPDATE graphile_worker._private_jobs SET locked_at = locked_at - interval '3 minutes'`);
+  await look(pool);
+  await until('told', () => slack.posts.length === 2);
+  await until('done', async () => (await pool.query('SELECT FROM graphile_worker.jobs')).rowCount === 0);
+  const { rows } = await pool.query('SELECT state, attempts FROM alert_deliveries');
+  assert.deepEqual(rows, [{ state: 'delivered', attempts: 1 }]);
 });

@@ -131,6 +131,7 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
     '/bindings': (await make('/bindings', { namespace: 'their-namespace' })).id,
     '/alerts': (await make('/alerts', theirAlert)).id,
     '/analytics/exchanges': record.id,
+    '/analytics/traces': record.traceId,
     '/cache': 'b'.repeat(64),
     // B has version 1 and 2, A has none.
     '/policy/versions': '1',
@@ -155,6 +156,10 @@ test('organization A’s key on B’s anything: 404, and nothing of it in a list
      VALUES ($1, 'test', 'email', 'bea@b.example', 'dead') RETURNING id`,
     [theirs['/alerts']],
   );
+  const { rows: letters } = await pool.query(
+    `INSERT INTO dead_letters (reason, span) VALUES ('their-reason', '{"attributes":{"weir.organization":"b"}}') RETURNING id`,
+  );
+  theirs['/dead-letters'] = String(letters[0].id);
   theirs['/alerts/deliveries'] = String(deliveries[0].id);
   await api.ask('PUT', '/policy', { key: b.admin, body: { limits: [] } });
   await api.ask('PUT', '/policy', { key: b.admin, body: { cache: { mode: 'off' } } });

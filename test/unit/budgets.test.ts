@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import type { Settings } from '../../src/config/env.ts';
 import { dataPaths } from '../../src/config/paths.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { amountText, usdAmount, usedBy } from '../../src/limits/budgets/amounts.ts';
 import { budgetOf } from '../../src/limits/budgets/budget.ts';
+import { createBudgets } from '../../src/limits/budgets/budgets.ts';
+import { createMemoryTruth } from '../../src/limits/budgets/memory.ts';
 import { windowAt } from '../../src/limits/budgets/periods.ts';
 import { createEstimates } from '../../src/limits/estimates.ts';
 import type { LimitedCall } from '../../src/limits/limits.ts';
 import { Percentile } from '../../src/limits/percentile.ts';
+import { createProcesses } from '../../src/limits/processes.ts';
 import { envoyInputs } from '../../src/roles/envoy.ts';
 import { noUsage } from '../../src/usage/record.ts';
-import { budgetsOf, limitedCall, makeLimits } from '../fixtures/limits.ts';
+import { budgetsOf, emptyLedger, limitedCall, makeLimits } from '../fixtures/limits.ts';
 
 const usd = (text: string) => usdAmount(text);
 const nothing = { limits: [] };
@@ -88,6 +92,42 @@ test('a model without a price does not pass a hard budget in USD, unless the bud
   ]);
   assert.equal((await allow(unpriced)).denial, null);
   assert.equal((await allow({ ...unpriced, asks: null })).denial, null);
+});
+
+test('what weir does not look into passes a hard budget of which something is left, if it may cost something', async () => {
+  const admit = room([{ name: 'daily', usd: 1, period: 'day' }]);
+  const image = limitedCall({ asks: null });
+  const list = limitedCall({ asks: null, mayCost: false });
+  assert.equal((await admit(image)).denial, null);
+  (await admit(asks('0.9'))).close({ tokens: 0, usd: usd('1') });
+  assert.equal((await admit(image)).denial?.kind, 'budget');
+  assert.equal((await admit(list)).denial, null);
+});
+
+test('a truth that is late once refuses nobody; one that is away does, and not before it was asked again', async () => {
+  const memory = createMemoryTruth(Date.now);
+  let late = 1;
+  let asked = 0;
+  const budgets = createBudgets({
+    truth: {
+      ...memory,
+      sync(question) {
+        asked++;
+        return late-- > 0 ? Promise.reject(new Error('no answer in time')) : memory.sync(question);
+      },
+    },
+    processes: createProcesses(null, 1),
+    ledger: emptyLedger,
+    now: Date.now,
+    log: pino({ level: 'silent' }),
+  });
+  const configs = budgetsOf({ name: 'daily', usd: 1, period: 'day' });
+  const reserve = async () => (await budgets.reserve(configs, asks('0.6'))[0])?.denial;
+  assert.equal(await reserve(), null);
+  late = Number.POSITIVE_INFINITY;
+  asked = 0;
+  assert.equal((await reserve())?.kind, 'budget_unavailable');
+  assert(asked > 1, `asked ${asked} times`);
 });
 
 test('a process begins with what the ledger says; while it cannot be read, hard budgets are closed', async () => {

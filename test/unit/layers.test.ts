@@ -11,6 +11,7 @@ const layers = [
   ['main.ts'],
   ['roles'],
   ['extproc', 'collector', 'api', 'kubernetes'],
+  ['recommendations'],
   ['exchange', 'analytics', 'alerts'],
   ['local', 'proof', 'pod'],
   ['identity', 'limits', 'cache', 'routing', 'usage', 'translate'],

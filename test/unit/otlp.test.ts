@@ -53,7 +53,16 @@ for (const [name, encoding, serializer] of encodings) {
             parentSpanId: null,
             startedAt: inputs[index]?.startedAt,
             endedAt: (Math.round((inputs[index]?.startedAt ?? 0) * 1_000) + 1_000_000) / 1_000,
-            attributes: new Map(Object.entries(span.attributes).filter(([, value]) => !Array.isArray(value))),
+            attributes: new Map(
+              Object.entries(span.attributes).map(([key, value]) => [
+                key,
+                Array.isArray(value) ? JSON.stringify(value) : value,
+              ]),
+            ),
+            name: span.name,
+            kind: 1,
+            failed: false,
+            resource: new Map(Object.entries(span.resource.attributes)),
           })),
         );
       }),

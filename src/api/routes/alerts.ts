@@ -1,62 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { alertFilters, alertTypeNames, alertTypes } from '../../alerts/alert.ts';
 import { findAlert } from '../../alerts/check.ts';
 import { addDeliveries, retryDelivery } from '../../alerts/deliveries.ts';
 import { createAlertStore, listDeliveries } from '../../alerts/store.ts';
-import { isTimeZone } from '../../analytics/zone.ts';
 import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
 import type { ControlServices } from '../services.ts';
+import { alertInput, alertView, delivery, refuseIdle } from './alert-forms.ts';
 
-const decimal = z
-  .union([z.string(), z.number().transform(String)])
-  .refine((text) => /^\d{1,12}(\.\d{1,12})?$/.test(text) && Number(text) > 0, 'expected a number above 0');
-const webhook = z.url({ protocol: /^https?$/, error: 'expected a URL such as https://hooks.example.com/…' });
-const input = z.strictObject({
-  name: z.string().min(1).max(200),
-  alert_type: z.enum(alertTypeNames).describe(
-    `What is watched: ${Object.entries(alertTypes)
-      .map(([name, unit]) => `\`${name}\` (${unit})`)
-      .join(', ')}.`,
-  ),
-  threshold_value: decimal.describe('From here on it is on.'),
-  time_zone: z.string().refine(isTimeZone, 'expected a time zone such as Europe/Berlin').default('UTC'),
-  filters: alertFilters.default({}),
-  slack_webhook_url: webhook.nullish(),
-  webhook_url: webhook.nullish(),
-  email_addresses: z.array(z.email()).max(20).default([]),
-  enabled: z.boolean().default(true),
-});
-const hasRecipient = (given: Partial<z.output<typeof input>>) =>
-  (given.email_addresses?.length ?? 0) > 0 || given.slack_webhook_url || given.webhook_url;
-
-const view = z.object({
-  id: z.string(),
-  name: z.string(),
-  alert_type: z.enum(alertTypeNames),
-  threshold_value: z.string(),
-  time_zone: z.string(),
-  filters: alertFilters,
-  slack_webhook_url: z.string().nullable().describe('As far as it may be shown.'),
-  webhook_url: z.string().nullable(),
-  email_addresses: z.array(z.string()),
-  enabled: z.boolean(),
-  created_at: z.date(),
-  firing_since: z.date().nullable(),
-});
-const delivery = z.object({
-  id: z.int(),
-  alert: z.string(),
-  kind: z.string(),
-  channel: z.string(),
-  recipient: z.string(),
-  state: z.enum(['pending', 'delivered', 'dead']),
-  attempts: z.int(),
-  last_error: z.string().nullable(),
-  created_at: z.date(),
-  delivered_at: z.date().nullable(),
-});
 const params = z.object({ id: z.string().max(100) });
 const notFound = (id: string) => new Problem(404, 'not_found', `there is no alert ${id}`);
 
@@ -67,7 +18,9 @@ export function alertRoutes({ pool, change, keyring }: ControlServices): Fastify
   return async (api) => {
     api.get(
       '/alerts',
-      { schema: { summary: 'All alerts', tags, response: { 200: z.object({ alerts: z.array(view) }) } } },
+      {
+        schema: { summary: 'All alerts', tags, response: { 200: z.object({ alerts: z.array(alertView) }) } },
+      },
       async (request) => ({ alerts: await store.list(principalOf(request).organization) }),
     );
 
@@ -77,13 +30,12 @@ export function alertRoutes({ pool, change, keyring }: ControlServices): Fastify
         schema: {
           summary: 'Makes an alert; the secret that signs its webhook is told here alone',
           tags,
-          body: input,
-          response: { 201: view.extend({ webhook_secret: z.string().nullable() }) },
+          body: alertInput,
+          response: { 201: alertView.extend({ webhook_secret: z.string().nullable() }) },
         },
       },
       async (request, reply) => {
-        if (!hasRecipient(request.body))
-          throw new Problem(400, 'no_recipient', 'give slack_webhook_url, webhook_url or email_addresses');
+        refuseIdle(request.body);
         const made = await change(request, async ({ client, by, actor }) => {
           const changing = createAlertStore(client, keyring);
           const { id, secret } = await changing.create(by.organization, request.body, actor);
@@ -100,7 +52,7 @@ export function alertRoutes({ pool, change, keyring }: ControlServices): Fastify
 
     api.get(
       '/alerts/:id',
-      { schema: { summary: 'One alert', tags, params, response: { 200: view } } },
+      { schema: { summary: 'One alert', tags, params, response: { 200: alertView } } },
       async (request) => {
         const { organization } = principalOf(request);
         const found = await store.find(organization, request.params.id);
@@ -118,10 +70,13 @@ export function alertRoutes({ pool, change, keyring }: ControlServices): Fastify
           params,
           body: z.strictObject(
             Object.fromEntries(
-              Object.entries(input.shape).map(([name, schema]) => [name, unwrapDefault(schema).optional()]),
-            ) as { [K in keyof typeof input.shape]: z.ZodOptional<(typeof input.shape)[K]> },
+              Object.entries(alertInput.shape).map(([name, schema]) => [
+                name,
+                unwrapDefault(schema).optional(),
+              ]),
+            ) as { [K in keyof typeof alertInput.shape]: z.ZodOptional<(typeof alertInput.shape)[K]> },
           ),
-          response: { 200: view },
+          response: { 200: alertView },
         },
       },
       async (request) => {
@@ -134,10 +89,7 @@ export function alertRoutes({ pool, change, keyring }: ControlServices): Fastify
             Object.entries(request.body).filter(([, value]) => value !== undefined),
           );
           const after = { ...before, ...given };
-          if (!hasRecipient(after)) {
-            const detail = 'leave one of slack_webhook_url, webhook_url, email_addresses';
-            throw new Problem(400, 'no_recipient', detail);
-          }
+          refuseIdle(after);
           const { slack_webhook_url, webhook_url } = request.body;
           await changing.update(by.organization, id, { ...after, slack_webhook_url, webhook_url }, actor);
           const result = await changing.find(by.organization, id);

@@ -8,6 +8,8 @@ import { type Reserved, type Waiting, WaitingCalls } from './waiting.ts';
 
 /** A call waits at most so long for a budget to open. */
 const openTimeoutMs = 2_000;
+/** And for a truth that does not answer: one that is late may still do so. */
+const awayTimeoutMs = 250;
 /** Having been told that too little is left, a process takes that for so long as true. */
 const shortMs = 250;
 /** What was not used for so long is given back. */
@@ -165,8 +167,9 @@ export class Account {
     try {
       reply = await truth.sync(question);
     } catch {
-      for (const each of batch) this.#decide(each, 'away');
-      return;
+      const soon = now() + awayTimeoutMs;
+      for (const each of batch) each.until = Math.min(each.until, soon);
+      return this.#wait(batch, 0);
     }
     if (reply.kind !== 'ok') {
       if (reply.kind === 'lost') await truth.forget(this.budget.key, this.#heard.epoch).catch(() => {});

@@ -105,7 +105,8 @@ export function createBudgets(options: {
     const asked = budget.unit === 'usd' ? call.asks?.usd : BigInt(call.asks?.tokens ?? 0);
     const isHard = config.mode === 'hard';
     const isUnpriced = asked === null && isHard && config.unpriced === 'deny';
-    const amount = isHard ? (asked ?? 0n) : 0n;
+    // What nobody can tell before takes the least that there is.
+    const amount = isHard ? (call.asks ? (asked ?? 0n) : 1n) : 0n;
     if (!isHard && account.epoch === '') void account.sync(false);
     const reserved: Reserved = isHard && !isUnpriced ? await account.reserve(amount) : 'denied';
     const holds = reserved === 'ok' ? amount : 0n;

@@ -5,6 +5,7 @@ export type Reserved = 'ok' | 'denied' | 'away';
 
 export interface Waiting {
   amount: Amount;
+  /** When it stops waiting. */
   until: number;
   decide(how: Reserved): void;
 }

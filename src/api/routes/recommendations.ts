@@ -1,0 +1,100 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { readRange } from '../../analytics/dates.ts';
+import { resolvePolicy } from '../../config/policy/resolve.ts';
+import type { Config } from '../../config/schema.ts';
+import { recommend } from '../../recommendations/recommend.ts';
+import { recommendationTypes } from '../../recommendations/recommendation.ts';
+import type { Pricer } from '../../usage/price.ts';
+import { principalOf } from '../access.ts';
+import { Problem } from '../problem.ts';
+import type { ControlServices } from '../services.ts';
+import { readPolicy, resolvedDocument } from '../store/policies.ts';
+import { callsQuery, count } from './analytics-query.ts';
+
+const { start_date, end_date, timezone } = callsQuery;
+const query = z.strictObject({ start_date, end_date, timezone });
+const usd = z.string().describe('USD, decimal');
+const facts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
+
+const recommendation = z.object({
+  id: z.string().describe('The same for the same finding.'),
+  type: z.enum(recommendationTypes),
+  title: z.string(),
+  potential_savings_usd: usd.describe('What it would have saved in the period, by its calls. USD, decimal'),
+  calls: count.describe('Calls that it is about.'),
+  first_at: z.date(),
+  last_at: z.date(),
+  evidence: facts.describe('What it rests on.'),
+  groups: z.array(facts).describe('Its greatest parts.'),
+  exchanges: z.array(z.string()).describe('Ids of the exchanges that would have saved the most.'),
+  change: z
+    .object({
+      method: z.literal('PATCH'),
+      path: z.literal('/policy'),
+      body: z.record(z.string(), z.unknown()),
+    })
+    .nullable()
+    .describe('The one call that does it; null: no policy can, see `advice`.'),
+  advice: z.string(),
+});
+
+/** What would have cost less. */
+export function recommendationRoutes(
+  { pool, defaults, world, now }: ControlServices,
+  { config, pricer }: { config: Pick<Config, 'providers' | 'models'>; pricer: Pricer },
+): FastifyPluginAsyncZod {
+  return async (api) => {
+    api.get(
+      '/analytics/recommendations',
+      {
+        schema: {
+          summary: 'What would have cost less, how much, and the change of the policy that does it',
+          tags: ['analytics'],
+          querystring: query,
+          response: {
+            200: z.object({
+              start_date: z.date(),
+              end_date: z.date(),
+              recommendations: z.array(recommendation),
+              total_potential_savings_usd: usd.describe(
+                'Of a call that several are about, the most is counted. USD, decimal',
+              ),
+            }),
+          },
+        },
+      },
+      async (request) => {
+        const { organization } = principalOf(request);
+        const { start_date: start, end_date: end, timezone: zone } = request.query;
+        const range = readRange({ start, end }, now(), zone);
+        if (range.start >= range.end)
+          throw new Problem(400, 'invalid_parameter', 'start_date: expected a time before end_date');
+        const [{ document }, { hasKey }] = await Promise.all([
+          readPolicy(pool, organization),
+          world(organization),
+        ]);
+        const { recommendations, total_potential_savings_usd } = await recommend(pool, {
+          organization,
+          range,
+          zone,
+          policy: resolvePolicy(defaults.policy, document),
+          document: resolvedDocument(defaults, document),
+          providers: config.providers,
+          models: config.models,
+          pricer,
+          hasKey,
+        });
+        return {
+          start_date: range.start,
+          end_date: range.end,
+          recommendations: recommendations.map(({ patch, ...told }) => ({
+            ...told,
+            change: patch && { method: 'PATCH' as const, path: '/policy' as const, body: patch },
+          })),
+          total_potential_savings_usd,
+        };
+      },
+    );
+  };
+}
