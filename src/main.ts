@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { adminKey } from './roles/admin-key.ts';
 import { verifyBudgets } from './roles/budgets.ts';
 import { check } from './roles/check.ts';
 import { close } from './roles/close.ts';
 import { collector } from './roles/collector.ts';
+import { showCoverage } from './roles/coverage.ts';
 import { printEnvoy } from './roles/envoy.ts';
 import { createKey, listKeys, revokeKey } from './roles/keys.ts';
 import { migrateDatabase } from './roles/migrate.ts';
@@ -85,6 +87,14 @@ command(
 ).requiredOption('--until <date>', 'day after the last, in UTC');
 command('check', 'validates the config and says what can be reached', check);
 command('envoy', 'prints the bootstrap and the xDS resources for this config', printEnvoy);
+
+command('doctor', 'what is wrong with an install in Kubernetes, in words', async (context) =>
+  (await import('./roles/doctor.ts')).doctor(context),
+).option('--pre', 'what would be wrong: before the install');
+command('admin-key', 'makes an admin key in the database and prints it, once', adminKey);
+apiCommand(program, 'coverage', 'what sidecars see of LLM traffic, and what they do not', showCoverage)
+  .option('--days <n>', 'how far back', '30')
+  .option('--json', 'prints what the API answers');
 
 const keys = program.command('keys').description('keys that make calls, and keys that ask the API');
 apiCommand(keys, 'create', 'makes a key and prints it, once', createKey)

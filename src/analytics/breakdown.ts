@@ -50,8 +50,8 @@ const maxRows = 50_000;
 export class TooManyRows extends Error {}
 
 const latencies = `
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
-  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms`;
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
+  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms`;
 
 type Grouped = Record<`g${number}`, string | null> & { time: Date | null };
 

@@ -37,6 +37,8 @@ export const access: Readonly<Record<string, Access>> = {
 
   'GET /budgets': 'viewer',
 
+  'GET /coverage': 'viewer',
+
   'POST /route/explain': 'viewer',
 
   'GET /organization': 'viewer',

@@ -20,6 +20,7 @@ import { bindingRoutes } from './routes/bindings.ts';
 import { breakdownRoutes } from './routes/breakdown.ts';
 import { budgetRoutes } from './routes/budgets.ts';
 import { cacheRoutes } from './routes/cache.ts';
+import { coverageRoutes } from './routes/coverage.ts';
 import { deadLetterRoutes, type RetryLetter } from './routes/dead-letters.ts';
 import { exchangeRoutes } from './routes/exchanges.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -96,6 +97,7 @@ export async function createApi(options: ApiOptions) {
   await api.register(bindingRoutes(services));
   await api.register(activityRoutes(services));
   await api.register(budgetRoutes(options.budgets));
+  await api.register(coverageRoutes(pool, now));
   await api.register(routingRoutes(pool, now));
   await api.register(traceRoutes(pool));
   await api.register(deadLetterRoutes(services, options.retryLetter));

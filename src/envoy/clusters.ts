@@ -115,6 +115,10 @@ export const balanced = {
     consecutive_local_origin_failure: 2,
     interval: '1s',
     base_ejection_time: '1s',
+    // Or one that has been restarted often would stay out for minutes.
+    max_ejection_time: '2s',
+    // Of two, one: Envoy's default of a tenth would be none.
+    max_ejection_percent: 100,
   },
 };
 

@@ -19,12 +19,18 @@ export type FirstKeys = z.output<typeof keysFile>;
  */
 export async function ensureFirstKeys(pool: Pool, file: string): Promise<FirstKeys> {
   const keys = existsSync(file) ? readKeys(file) : writeKeys(file);
-  await pool.query('INSERT INTO organizations (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [
-    defaultOrganization,
-  ]);
+  await insertOrganization(pool);
   await insertKey(pool, defaultOrganization, 'first call key', describeKey(keys.call, 'call'));
   await insertKey(pool, defaultOrganization, 'first admin key', describeKey(keys.admin, 'admin'));
   return keys;
+}
+
+/** The organization of the install, which is there from then on. Resolves to its id. */
+export async function insertOrganization(pool: Pool): Promise<string> {
+  await pool.query('INSERT INTO organizations (id, name) VALUES ($1, $1) ON CONFLICT DO NOTHING', [
+    defaultOrganization,
+  ]);
+  return defaultOrganization;
 }
 
 /** Adds a key to an organization; one that is there already stays as it is. */

@@ -131,7 +131,7 @@ function settingsOf({ wishes, hosts, isRequired }: Asked, context: InjectContext
   const metadata: Record<string, Json> = {
     version: context.version,
     authority: authority.fingerprint,
-    providers: [...new Set(hosts.values())],
+    providers: wishes['additional-providers'] ?? [],
     port: config.intercept_port,
     ...(onFailure !== undefined && { on_failure: onFailure }),
   };

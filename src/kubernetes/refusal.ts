@@ -2,7 +2,7 @@ import type { InjectContext } from './inject.ts';
 import type { Pod } from './pod.ts';
 
 const otherWay =
-  'set the annotation weir.dev/mode: env on the pod, which sets base URLs and needs no rights; where Istio runs, weir can be attached to its proxies instead (docs/kubernetes.md)';
+  'set the annotation weir.dev/mode: env on the pod, which sets base URLs that point to the gateway and needs no rights';
 
 /** Why a pod cannot have a sidecar, and the way out; null: it can. */
 export function refusal(pod: Pod, { config, namespaceLabels }: InjectContext): string | null {

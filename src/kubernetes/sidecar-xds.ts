@@ -15,6 +15,7 @@ import { proxyDirectory } from './pod.ts';
 /** What a sidecar says of itself: it was told by the injector of its day, which may have been of another release. */
 const sidecarNode = z.looseObject({
   authority: z.string(),
+  /** Whose hosts it wants to have read besides those of everybody. */
   providers: z.array(z.string()),
   port: z.number(),
   ipv6: z.boolean(),
@@ -105,11 +106,11 @@ function remote({ config, certificates }: XdsState) {
 function forSidecar(state: XdsState, metadata: unknown): Resources | null {
   const node = sidecarNode.safeParse(metadata);
   if (!node.success) return null;
-  const { authority, providers: wanted, port, ipv6, on_failure } = node.data;
+  const { authority, providers: additional, port, ipv6, on_failure } = node.data;
   const trusted = state.certificates.intercept.find(({ cert }) => fingerprintOf(cert) === authority);
   if (!trusted) return null;
   const now = state.config.providers ?? Object.keys(state.providers);
-  const hosts = interceptedHosts(state.providers, [...new Set([...now, ...wanted])]);
+  const hosts = interceptedHosts(state.providers, [...now, ...additional]);
   return sidecarResources({
     ...remote(state),
     providers: state.providers,
@@ -123,12 +124,16 @@ function forSidecar(state: XdsState, metadata: unknown): Resources | null {
   });
 }
 
+/** In Envoy's official images. */
+const imageRoots = '/etc/ssl/certs/ca-certificates.crt';
+
 function forGateway(state: XdsState): Resources {
   return gatewayResources({
     ...remote(state),
     providers: state.providers,
     rootsOf: state.rootsOf,
     onFailure: state.onFailure,
+    rootsFile: imageRoots,
     egress: { host: '0.0.0.0', port: 10_000 },
   });
 }

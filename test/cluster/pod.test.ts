@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { testDatabase } from '../fixtures/postgres.ts';
-import { startCluster } from './fixtures/cluster.ts';
-import { prepareInstall } from './fixtures/install.ts';
-import { llmHosts, otherHosts, startOutside } from './fixtures/outside.ts';
-import { variablesOf } from './fixtures/pod-namespace.ts';
+import { runWeir } from '../fixtures/weir.ts';
 import { until } from './fixtures/processes.ts';
-import { createNamespace, createPod, plainPod, runPod, serviceNamesAt } from './fixtures/sidecar.ts';
+import { startStage } from './fixtures/stage.ts';
 
 const clients = fileURLToPath(new URL('clients/', import.meta.url));
 const node = [process.execPath, join(clients, 'node.ts')];
@@ -31,42 +25,12 @@ const sdks: { name: string; provider: string; command: string[] }[] = [
 ];
 
 test('a pod whose application knows nothing of weir', async (t) => {
-  const outside = await startOutside(t);
-  const { url: postgres, pool } = await testDatabase(t);
-  const cluster = await startCluster(t);
-  const names = ['openai', 'anthropic', 'gemini', 'groq'];
-  const providers = Object.fromEntries(
-    names.map((name) => [name, { ca_file: outside.caFile, api_key: `sk-house-${name}` }]),
-  );
-  const organizations = [{ id: 'store', bindings: [{ namespace: 'shop' }] }];
-  const install = await prepareInstall(t, cluster, {
-    postgres,
-    config: { providers, organizations, defaults: { cache: { mode: 'off' } } },
-  });
-  await install.injector();
-  await install.collector();
+  const stage = await startStage(t);
+  const { outside, install, rows } = stage;
   let processor = await install.processor();
-  await createNamespace(cluster, 'shop', { 'weir.dev/inject': 'enabled' }, ['checkout']);
-  const start = async (name: string, options: Parameters<typeof plainPod>[1] = {}) => {
-    const spec = { serviceAccountName: 'checkout', ...options.spec };
-    const pod = await createPod(cluster, 'shop', plainPod(name, { ...options, spec }));
-    const directory = mkdtempSync(join(tmpdir(), 'weir-pod-'));
-    t.after(() => rmSync(directory, { recursive: true, force: true }));
-    const hosts = (host: string) => ({
-      [outside.address]: [...llmHosts, ...otherHosts],
-      [outside.address6]: ['six.example.com'],
-      [host]: serviceNamesAt,
-    });
-    return {
-      pod,
-      env: variablesOf(pod, 'app'),
-      ...(await runPod(t, cluster, { pod, namespace: 'shop', directory, hosts })),
-    };
-  };
-  const { network, env, envoyOutput } = await start('app-1');
-  const rows = async () => (await pool.query('SELECT * FROM usage ORDER BY started_at')).rows;
-  const curl = (args: string[], variables = env, from = network) =>
-    from.run(['curl', '-sS', '--max-time', '20', ...args], { env: variables });
+  const { network, env, envoyOutput } = await stage.pod('app-1');
+  await stage.untilRead(network, env);
+  const curl = (args: string[]) => network.run(['curl', '-sS', '--max-time', '20', ...args], { env });
 
   for (const { name, provider, command } of sdks) {
     for (const form of ['plain', 'streamed']) {
@@ -131,6 +95,47 @@ test('a pod whose application knows nothing of weir', async (t) => {
       ...['-H', 'authorization: Bearer sk-own'],
     ]);
     assert.match(stdout, /By a lake/, stderr);
+  });
+
+  await t.test('coverage tells what is read, refused and passed', async () => {
+    // A client with a trust store of its own, and one that pins; both refuse weir's certificate.
+    const own = await curl(['--cacert', outside.caFile, 'https://api.openai.com/v1/models']);
+    assert.equal(own.code, 60);
+    const pinned = await curl(['--pinnedpubkey', `sha256//${'A'.repeat(43)}=`, 'https://api.anthropic.com/']);
+    assert.equal(pinned.code, 90);
+    // A provider that weir.yaml does not name passes unread, and does not go unnoticed.
+    assert.equal((await curl(['--cacert', outside.caFile, 'https://api.mistral.ai/x'])).code, 0);
+    const { code, output } = await runWeir(['admin-key'], { WEIR_POSTGRES_URL: stage.postgres });
+    assert.equal(code, 0, output);
+    const key = /weir_admin_\S+/.exec(output)?.[0] ?? '';
+    const asking = ['coverage', '--json', '--api', 'http://127.0.0.1:8080', '--key', key];
+    const [openai, pinning, mistral] = await until('all of them are told', async () => {
+      const told: { workload: string; host: string; inspected: number; refused: number; passed: number }[] =
+        JSON.parse((await runWeir(asking)).output);
+      const of = (host: string) =>
+        told.find((each) => each.host === host && each.workload === 'test/shop/checkout');
+      const all = [of('api.openai.com'), of('api.anthropic.com'), of('api.mistral.ai')];
+      return all.every((each) => each) && all;
+    });
+    assert.ok(openai && openai.inspected > 0 && openai.refused === 1, JSON.stringify(openai));
+    assert.ok(pinning && pinning.inspected > 0, JSON.stringify(pinning));
+    assert.equal(mistral?.passed, 1);
+  });
+
+  await t.test('another config is in force within seconds, without a restart', async () => {
+    const groq = ['--cacert', outside.caFile, 'https://api.groq.com/x'];
+    assert.equal((await curl(groq)).code, 60, 'it is read, so that the certificate is weir’s');
+    const { config } = install;
+    install.write({ ...config, kubernetes: { ...Object(config.kubernetes), providers: ['openai'] } });
+    await until('the host passes unread', async () => (await curl(groq)).code === 0);
+    install.write(config);
+    await until('the host is read again', async () => (await curl(groq)).code === 60);
+  });
+
+  await t.test('an upgraded connection passes, with the key put in', async () => {
+    const { stdout } = await network.run([...node, 'websocket'], { env, uid: 0 });
+    assert.equal(stdout, 'echo');
+    assert.equal(outside.got.at(-1)?.headers.authorization, 'Bearer sk-house-openai');
   });
 
   await t.test('while no processor answers, own keys go on and those that weir puts in do not', async () => {

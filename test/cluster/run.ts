@@ -1,6 +1,8 @@
 // `npm run test:cluster`: weir against a real Kubernetes API, and in network namespaces. Takes root on Linux.
 import { spawn, spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { chmodSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findEnvoy } from '../../src/local/envoy-binary.mjs';
 import { startPostgres } from '../fixtures/postgres.ts';
@@ -27,7 +29,16 @@ const files = words.filter((word) => !word.startsWith('-'));
 const flags = words.filter((word) => word.startsWith('-'));
 const all = globSync('test/cluster/*.test.ts', { cwd: root }).sort();
 // 10.96.0.0/16 are the Services: the API server reaches a webhook at its ClusterIP, which is this machine.
-const network = 'ip link set lo up; ip route add local 10.96.0.0/16 dev lo; exec "$@"';
+const directory = mkdtempSync(join(tmpdir(), 'weir-cluster-run-'));
+// Names are those of the test's own DNS.
+const resolv = join(directory, 'resolv.conf');
+writeFileSync(resolv, 'nameserver 127.0.0.1\n');
+chmodSync(directory, 0o755);
+const network = [
+  'ip link set lo up; ip route add local 10.96.0.0/16 dev lo',
+  `mount --bind ${resolv} /etc/resolv.conf`,
+  'exec "$@"',
+].join('; ');
 const runner = spawn(
   'unshare',
   [
@@ -53,4 +64,5 @@ const runner = spawn(
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => runner.kill(signal));
 const code = await new Promise<number>((resolve) => runner.on('close', (exit) => resolve(exit ?? 1)));
 await postgres.stop();
+rmSync(directory, { recursive: true });
 process.exit(code);

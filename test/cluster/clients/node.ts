@@ -1,5 +1,6 @@
 // node.ts openai|anthropic|google plain|streamed: one call as an application makes it, by an official SDK that
 // knows nothing of weir. Prints the text of the answer.
+import { request } from 'node:https';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
@@ -39,5 +40,31 @@ async function google(): Promise<string> {
   return text;
 }
 
-const calls: Record<string, () => Promise<string>> = { openai, anthropic, google };
+/** A WebSocket as the Realtime API has it; what is sent comes back as it was. */
+function websocket(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: 'Bearer weir_workload' };
+    const call = request('https://api.openai.com/v1/realtime?model=gpt-realtime', {
+      headers: {
+        ...headers,
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      },
+    });
+    call.on('upgrade', (_response, socket) => {
+      socket.once('data', (data: Buffer) => {
+        resolve(data.toString());
+        socket.destroy();
+      });
+      socket.write('echo');
+    });
+    call.on('response', ({ statusCode }) => reject(new Error(`answered ${statusCode}`)));
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+const calls: Record<string, () => Promise<string>> = { openai, anthropic, google, websocket };
 process.stdout.write((await calls[sdk ?? '']?.()) ?? `no SDK ${sdk}`);
