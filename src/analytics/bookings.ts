@@ -1,11 +1,15 @@
 import type { PoolClient } from 'pg';
 import type { Pool } from '../db/pool.ts';
 
+/** A call that is compared with another stays one, though nothing is added to that. */
+const compared = (name: string) =>
+  `'${name}', coalesce(a.${name}, CASE WHEN u.${name} IS NOT NULL THEN 0 END)`;
+
 /** What an adjustment says in place of its call. It has no duration: it is no call. */
 const changed = `
   'started_at', a.booked_at, 'duration_ms', NULL, 'first_chunk_ms', NULL, 'input_tokens', a.input_tokens,
   'output_tokens', a.output_tokens, 'cache_read_tokens', a.cache_read_tokens, 'list_usd', a.list_usd,
-  'cost_usd', a.cost_usd, 'tool_usd', a.tool_usd, 'saved_usd', a.saved_usd`;
+  'cost_usd', a.cost_usd, 'tool_usd', a.tool_usd, 'saved_usd', a.saved_usd, ${['baseline_usd', 'routing_usd'].map(compared).join(', ')}`;
 
 /** An attempt that another replaced has its tokens and its price, and is no call. */
 const calls = "SELECT outcome = 'retried' AS adjusts, usage.* FROM usage";

@@ -38,6 +38,7 @@ export function groupSql(name: string, zone: string, parameters: Parameters): st
   return columns[name as keyof typeof columns];
 }
 
-function isClock(name: string): name is keyof typeof clock {
+/** Whether a group depends on the time zone. */
+export function isClock(name: string): name is keyof typeof clock {
   return name in clock;
 }

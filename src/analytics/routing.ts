@@ -1,4 +1,5 @@
 import type { Pool } from '../db/pool.ts';
+import { bookingsOf } from './bookings.ts';
 import { bootstrapMean, type Interval, wilson } from './confidence.ts';
 import type { TimeRange } from './dates.ts';
 
@@ -32,21 +33,23 @@ const maxComparisons = 2_000;
 
 const money = (sql: string, name: string) => `trim_scale(${sql})::text AS ${name}`;
 const routed = `routing_mode = 'on' AND baseline_usd IS NOT NULL AND purpose IS NULL`;
-const sums = `
-  SELECT count(*) FILTER (WHERE ${routed}) AS calls,
+// What is added to a closed period may be of one of the two.
+const saved = 'baseline_usd - coalesce(cost_usd, CASE WHEN adjusts THEN 0 END)';
+const sums = (bookings: string) => `
+  SELECT count(*) FILTER (WHERE ${routed} AND NOT adjusts) AS calls,
          ${money(`sum(cost_usd) FILTER (WHERE ${routed})`, 'cost_usd')},
          ${money(`sum(baseline_usd) FILTER (WHERE ${routed})`, 'baseline_usd')},
-         ${money(`sum(baseline_usd - cost_usd) FILTER (WHERE ${routed})`, 'saved_usd')},
+         ${money(`sum(${saved}) FILTER (WHERE ${routed})`, 'saved_usd')},
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'replay')`, 'replay_usd')},
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'judge')`, 'judge_usd')},
          ${money(
-           `sum(baseline_usd - cost_usd) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IN ('replay', 'judge')), 0)`,
+           `sum(${saved}) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IN ('replay', 'judge')), 0)`,
            'net_saved_usd',
          )},
-         count(*) FILTER (WHERE routing_usd IS NOT NULL) AS shadow_calls,
+         count(*) FILTER (WHERE routing_usd IS NOT NULL AND NOT adjusts) AS shadow_calls,
          ${money('sum(cost_usd) FILTER (WHERE routing_usd IS NOT NULL)', 'shadow_cost_usd')},
          ${money('sum(routing_usd)', 'shadow_routed_usd')}
-    FROM usage WHERE organization = $1 AND started_at >= $2 AND started_at < $3`;
+    FROM ${bookings} WHERE organization = $1 AND started_at >= $2 AND started_at < $3`;
 
 const comparisons = `
   SELECT verdict, (replay.cost_usd - routed.cost_usd)::float8 AS saved
@@ -61,8 +64,12 @@ export async function routingReport(
   { organization, range }: { organization: string; range: TimeRange },
 ): Promise<RoutingReport> {
   const values = [organization, range.start, range.end];
+  const bookings = await bookingsOf(pool);
   const [totals, compared] = await Promise.all([
-    pool.query<Record<string, string | null> & { calls: number; shadow_calls: number }>(sums, values),
+    pool.query<Record<string, string | null> & { calls: number; shadow_calls: number }>(
+      sums(bookings),
+      values,
+    ),
     pool.query<{ verdict: number | null; saved: number | null }>(comparisons, values),
   ]);
   const [sum] = totals.rows;

@@ -1,8 +1,8 @@
 import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
-import { type Sums, sums } from './breakdown.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
-import { type CallFilter, condition, Parameters } from './usage-query.ts';
+import { type Sums, sums } from './sums.ts';
+import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
 /** What one period came to. Money in decimal strings of USD, null where nothing has a price. */
 export interface Period extends Sums {
@@ -16,8 +16,6 @@ export interface Period extends Sums {
   /** Median time to the first chunk of streams. */
   first_chunk_p50_ms: number | null;
 }
-
-type Row = Omit<Period, 'hit_rate'>;
 
 /** Reads of the provider's own prompt cache, by where their price is found. */
 export interface CachedReads {
@@ -44,23 +42,36 @@ export async function summary(pool: Pool, query: SummaryQuery): Promise<{ now: P
 }
 
 async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
-  const parameters = new Parameters();
-  const { rows } = await pool.query<Row>(
-    `SELECT ${sums},
-            trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
-            trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
-            percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms,
-            percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p99_ms,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) FILTER (WHERE NOT adjusts) AS first_chunk_p50_ms
-       FROM ${await bookingsOf(pool)}
-      WHERE ${condition(parameters, query)}`,
-    parameters.values,
-  );
-  const [row] = rows;
-  if (!row) throw new Error('a sum without a row');
+  const bookings = await bookingsOf(pool);
+  async function select<T extends object>(measures: string): Promise<T> {
+    const parameters = new Parameters();
+    const where = condition(parameters, query);
+    const sql = `SELECT ${measures} FROM ${bookings} WHERE ${where}`;
+    const [row] = await parallel<T>(pool, sql, parameters.values);
+    if (!row) throw new Error('a sum without a row');
+    return row;
+  }
+  // Apart: sums are made in parallel, percentiles never are.
+  const [sum, ...latencies] = await Promise.all([
+    select<Summed>(saved),
+    ...percentiles.map(select<Latencies>),
+  ]);
+  const row = Object.assign({}, sum, ...latencies) as Summed & Latencies;
   return { ...row, hit_rate: row.calls === 0 ? null : (row.hits + row.coalesced) / row.calls };
 }
+
+type Latencies = Pick<Period, 'p50_ms' | 'p95_ms' | 'p99_ms' | 'first_chunk_p50_ms'>;
+type Summed = Omit<Period, keyof Latencies | 'hit_rate'>;
+
+const saved = `${sums},
+  trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
+  trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd`;
+const percentiles = [
+  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
+   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms,
+   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p99_ms`,
+  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) FILTER (WHERE NOT adjusts) AS first_chunk_p50_ms',
+];
 
 /** What was read of the providers' prompt caches, for what that saved. */
 export async function cachedReads(pool: Pool, query: SummaryQuery): Promise<CachedReads[]> {

@@ -1,3 +1,4 @@
+import { type Pool, withConnection } from '../db/pool.ts';
 import type { TimeRange } from './dates.ts';
 
 /** What a call can be narrowed down by: the name of the parameter, and how it stands in a row of usage. */
@@ -50,3 +51,18 @@ export function condition(
   ];
   return terms.join(' AND ');
 }
+
+/** Asks with settings for sums over many rows: compiling takes longer than it saves, sorts fit into memory. */
+export async function parallel<Row extends object>(
+  pool: Pool,
+  sql: string,
+  values: unknown[],
+): Promise<Row[]> {
+  return withConnection(pool, async (client) => {
+    await client.query(begin);
+    const { rows } = await client.query<Row>(sql, values);
+    await client.query('COMMIT');
+    return rows;
+  });
+}
+const begin = "BEGIN READ ONLY; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'";

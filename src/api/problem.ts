@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isUnavailable } from '../db/pool.ts';
@@ -59,6 +59,11 @@ export function answerProblems(api: FastifyInstance): void {
     if (problem.status >= 500 && problem.status !== 503) request.log.error({ err: error }, 'the API failed');
     send(reply, problem);
   });
+}
+
+/** Answers what never came to a route: a URL that cannot be read. */
+export function answerProblem(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  send(reply, toProblem(error));
 }
 
 /** What zod says of the name of a member lies one level below. */

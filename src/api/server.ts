@@ -13,7 +13,7 @@ import { createAuthenticate } from './auth.ts';
 import { createChanges } from './changes.ts';
 import { describeApi } from './openapi.ts';
 import { createWorld } from './policy-world.ts';
-import { answerProblems } from './problem.ts';
+import { answerProblem, answerProblems } from './problem.ts';
 import { activityRoutes } from './routes/activity.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { bindingRoutes } from './routes/bindings.ts';
@@ -63,6 +63,9 @@ export async function createApi(options: ApiOptions) {
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
     forceCloseConnections: 'idle',
+    // What is too long for an id is told as that, not as a URL that is too long.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: answerProblem,
     trustProxy: proxies.length > 0 ? proxies : false,
   });
   answerProblems(server);

@@ -1,12 +1,17 @@
 import { z } from 'zod';
 
+const oneLine = 'expected one line of text';
+
 /** What people call a thing: one line of text. */
 export const label = z
   .string()
   .trim()
   .min(1)
   .max(200)
-  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'expected one line of text');
+  // Without classes of Unicode: not every reader of the description knows them.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be in it.
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]+$/, oneLine)
+  .refine((text) => text.isWellFormed(), oneLine);
 
 export const id = z.string().min(1).max(100);
 export const byId = z.object({ id });

@@ -4,7 +4,7 @@ import { whileOpen } from './closed-periods.ts';
 /** Identity of a row; the time in PostgreSQL's own text. */
 export type Key = [traceId: string, spanId: string, startedAt: string];
 
-const money = ['list_usd', 'cost_usd', 'tool_usd', 'saved_usd'] as const;
+const money = ['list_usd', 'cost_usd', 'tool_usd', 'saved_usd', 'baseline_usd', 'routing_usd'] as const;
 const counts = ['input_tokens', 'output_tokens', 'cache_read_tokens'] as const;
 const sums = [...counts, ...money];
 

@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { createByteBudget } from '../cache/byte-budget.ts';
 import type { Address } from '../config/schema.ts';
 import type { Pool } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { createIngest } from './ingest.ts';
 import { createOtlpGrpc, type SidecarDoor } from './otlp-grpc.ts';
 import { createOtlpHttp } from './otlp-http.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { createSettler } from './settle.ts';
 import { forgetSpans } from './told/other-spans.ts';
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import type { Workload } from '../identity/identity.ts';
 import type { Outcome, UsageRecord } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
@@ -7,7 +8,6 @@ import { type Connection, readConnection, workloadName, writeConnections } from 
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { fromGenAiSpan } from './told/genai-span.ts';
 import { writeSpans } from './told/other-spans.ts';
 import { writeTold } from './told/told-rows.ts';

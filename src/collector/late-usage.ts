@@ -2,12 +2,13 @@ import type { PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import { type Pool, withConnection } from '../db/pool.ts';
 import { asArray, asCount, asObject, asString } from '../dialects/json.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import { bookChange } from './bookings.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty, storable, storableJson } from './insert.ts';
-import { type PricedRow, type PriceSource, pricedColumns, priceRow } from './priced-rows.ts';
+import { type PricedRow, pricedColumns, priceRow } from './priced-rows.ts';
 import { tokenColumns } from './usage-rows.ts';
 
 /** A read of an answer that was made before, with the numbers of that answer. */
@@ -66,14 +67,25 @@ const select = `
 
 const changed: [name: string, type: string][] = [
   ...tokenColumns.map(([, name]): [string, string] => [name, 'bigint']),
-  ...['model', 'finish_reason', 'service_tier', 'price_model', 'price_version', 'price_factors'].map(
-    (name): [string, string] => [name, 'text'],
-  ),
+  ...[
+    'model',
+    'finish_reason',
+    'service_tier',
+    'price_model',
+    'price_version',
+    'price_factors',
+    'baseline_source',
+  ].map((name): [string, string] => [name, 'text']),
   ...['parts', 'tools', 'terms'].map((name): [string, string] => [name, 'jsonb']),
-  ...['reported_usd', 'list_usd', 'cost_usd', 'tool_usd', 'cost_upper_usd'].map((name): [string, string] => [
-    name,
-    'numeric',
-  ]),
+  ...[
+    'reported_usd',
+    'list_usd',
+    'cost_usd',
+    'tool_usd',
+    'cost_upper_usd',
+    'baseline_usd',
+    'routing_usd',
+  ].map((name): [string, string] => [name, 'numeric']),
   ['cost_disputed', 'boolean'],
   ['usage_source', 'text'],
 ];

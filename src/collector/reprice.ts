@@ -1,10 +1,12 @@
 import type { PoolClient } from 'pg';
 import { type Pool, withConnection } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { whileOpen } from './closed-periods.ts';
-import { type PricedRow, type PriceSource, pricedColumns, priceRow } from './priced-rows.ts';
+import { type PricedRow, pricedColumns, priceRow } from './priced-rows.ts';
 
 const batch = 1_000;
-const money = ['list_usd', 'cost_usd', 'saved_usd', 'tool_usd'] as const;
+const comparisons = ['baseline_usd', 'routing_usd'] as const;
+const money = ['list_usd', 'cost_usd', 'saved_usd', 'tool_usd', ...comparisons] as const;
 
 export interface Repriced {
   /** Rows with usage in the range. */
@@ -38,10 +40,11 @@ const select = `
 const update = `
   UPDATE usage
      SET list_usd = new.list_usd::numeric, cost_usd = new.cost_usd::numeric, saved_usd = new.saved_usd::numeric,
-         tool_usd = new.tool_usd::numeric, cost_disputed = new.cost_disputed, price_model = new.price_model,
+         tool_usd = new.tool_usd::numeric, baseline_usd = new.baseline_usd::numeric, baseline_source = new.baseline_source,
+         routing_usd = new.routing_usd::numeric, cost_disputed = new.cost_disputed, price_model = new.price_model,
          price_version = new.price_version, price_factors = new.price_factors
     FROM jsonb_to_recordset($1) AS new(key text[], list_usd text, cost_usd text, saved_usd text, tool_usd text,
-         cost_disputed boolean, price_model text, price_version text, price_factors text)
+         baseline_usd text, baseline_source text, routing_usd text, cost_disputed boolean, price_model text, price_version text, price_factors text)
    WHERE usage.trace_id = new.key[1] AND usage.span_id = new.key[2] AND usage.started_at = new.key[3]::timestamptz`;
 
 const adjust = `
@@ -83,7 +86,7 @@ async function repriceRows(
   options: PriceSource & { dryRun: boolean },
   total: Repriced,
 ): Promise<void> {
-  const priced = rows.map((row) => ({ row, price: priceRow(row, options) }));
+  const priced = rows.map((row) => ({ row, price: closedPrice(row, priceRow(row, options)) }));
   const changes = priced.filter(
     ({ row, price }) => !row.closed && money.some((name) => row[name] !== price[name]),
   );
@@ -101,6 +104,12 @@ async function repriceRows(
   if (values.length > 0) await client.query(update, [JSON.stringify(values)]);
   const booked = adjustments.map(({ row, price }) => ({ key: row.key, ...price, ...before(row) }));
   if (booked.length > 0) await client.query(adjust, [JSON.stringify(booked)]);
+}
+
+/** What a closed call is compared with stays unknown: what it cost stands in the sums without it. */
+function closedPrice(row: Row, price: ReturnType<typeof priceRow>): ReturnType<typeof priceRow> {
+  const unknown = comparisons.filter((name) => row.closed && row[name] === null);
+  return { ...price, ...Object.fromEntries(unknown.map((name) => [name, null])) };
 }
 
 function before(row: Row): Record<string, string | null> {

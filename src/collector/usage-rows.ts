@@ -7,6 +7,22 @@ import { type Column, insertStatement, insertValues, storable, storableJson } fr
 /** The last time that Date knows. */
 const maxDateMs = 8.64e15;
 const text = (value: string | null) => (value === null ? null : storable(value));
+/** An entry of an index holds 2,704 bytes, and that of the sums six names (src/db/migrations/0012_told.sql). */
+const maxIndexedBytes = 320;
+const indexed = (value: string | null) => (value === null ? null : cutTo(storable(value)));
+
+/** As much of a text as fits, in whole characters. */
+function cutTo(value: string): string {
+  if (value.length * 3 <= maxIndexedBytes || Buffer.byteLength(value) <= maxIndexedBytes) return value;
+  let bytes = 0;
+  let end = 0;
+  for (const character of value) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > maxIndexedBytes) break;
+    end += character.length;
+  }
+  return value.slice(0, end);
+}
 
 /** Where each part of the usage stands: `cacheWrite5m` in `cache_write_5m_tokens`. */
 export const tokenColumns = usageNames.map(
@@ -23,22 +39,22 @@ export const columns: Column<UsageRecord>[] = [
   ['first_chunk_ms', 'float8', (r) => r.firstChunkMs],
   ['id', 'uuid', (r) => r.id],
   ['organization', 'text', (r) => text(r.organization)],
-  ['api_key', 'text', (r) => text(r.apiKey)],
-  ['end_user', 'text', (r) => text(r.user)],
-  ['workload', 'text', (r) => text(r.workload)],
+  ['api_key', 'text', (r) => indexed(r.apiKey)],
+  ['end_user', 'text', (r) => indexed(r.user)],
+  ['workload', 'text', (r) => indexed(r.workload)],
   ['processor', 'text', (r) => text(r.processor)],
   ['pod', 'text', (r) => text(r.pod)],
   ['pod_uid', 'text', (r) => text(r.podUid)],
   ['tags', 'jsonb', (r) => storableJson(r.tags)],
-  ['provider', 'text', (r) => text(r.provider)],
+  ['provider', 'text', (r) => indexed(r.provider)],
   ['server_address', 'text', (r) => text(r.serverAddress)],
   ['dialect', 'text', (r) => text(r.dialect)],
   ['operation', 'text', (r) => text(r.operation)],
   ['method', 'text', (r) => text(r.method)],
   ['path', 'text', (r) => text(r.path)],
   ['stream', 'boolean', (r) => r.stream],
-  ['requested_model', 'text', (r) => text(r.requestedModel)],
-  ['model', 'text', (r) => text(r.model)],
+  ['requested_model', 'text', (r) => indexed(r.requestedModel)],
+  ['model', 'text', (r) => indexed(r.model)],
   ['max_output_tokens', 'bigint', (r) => r.maxOutputTokens],
   ['temperature', 'float8', (r) => r.temperature],
   ['top_p', 'float8', (r) => r.topP],
@@ -79,11 +95,15 @@ export const columns: Column<UsageRecord>[] = [
   ['complexity_score', 'float8', (r) => r.complexityScore],
   ['routing_mode', 'text', (r) => r.routingMode],
   ['routing_model', 'text', (r) => text(r.routingModel)],
+  ['routing_provider', 'text', (r) => text(r.routingProvider)],
   ['routing_reason', 'text', (r) => text(r.routingReason)],
   ['routing_usd', 'numeric', (r) => r.routingUsd],
   ['baseline_model', 'text', (r) => text(r.baselineModel)],
+  ['baseline_provider', 'text', (r) => text(r.baselineProvider)],
   ['baseline_usd', 'numeric', (r) => r.baselineUsd],
   ['baseline_source', 'text', (r) => r.baselineSource],
+  ['baseline_input_tokens', 'bigint', (r) => r.baselineInput],
+  ['baseline_output_tokens', 'bigint', (r) => r.baselineOutput],
   ['purpose', 'text', (r) => text(r.purpose)],
   ['purpose_of', 'text', (r) => text(r.purposeOf)],
 ];

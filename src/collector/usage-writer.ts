@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { type Pool, withConnection } from '../db/pool.ts';
+import type { PriceSource } from '../exchange/baseline.ts';
 import { insertDeadLetters } from './dead-letters.ts';
 import type { Refusals } from './group-commit.ts';
 import { insertAllButFaulty } from './insert.ts';
 import { isLate, isPending, keepLateUsage, settleLateUsage, withoutNumbers } from './late-usage.ts';
-import type { PriceSource } from './priced-rows.ts';
 import { leaveOneEach } from './told/told-rows.ts';
 import { betterRecord, insertUsage, recordKey } from './usage-rows.ts';
 import { missing, readable, type UsageSpan } from './usage-span.ts';

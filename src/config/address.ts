@@ -1,5 +1,11 @@
 import type { Address } from './schema.ts';
 
+/** Where this machine reaches what listens there: an address that stands for all of them cannot be called. */
+export function localUrl({ host, port }: Address): string {
+  const called = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${formatAddress({ host: called, port })}`;
+}
+
 /** `host:port`, an IPv6 host in brackets. */
 export function formatAddress({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;

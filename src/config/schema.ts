@@ -147,6 +147,13 @@ export const configSchema = z.strictObject({
         .max(64)
         .default(1)
         .describe('Number of processor processes; more than one needs Redis.'),
+      egress: z
+        .url({ protocol: /^https?$/, error: 'a URL such as http://weir-gateway:10000' })
+        .transform((url) => url.replace(/\/+$/, ''))
+        .optional()
+        .describe(
+          'Where the processor reaches the egress listener, for calls of weir’s own: replays, and what a judge is asked. Default: `listen.egress` on its own machine.',
+        ),
       on_failure: z
         .enum(['auto', 'open', 'closed'])
         .default('auto')

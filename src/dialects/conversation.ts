@@ -26,7 +26,7 @@ export interface Conversation {
   texts: string[];
   /** Characters of all message text. */
   chars: number;
-  /** Instructions and the first message of the user: by them a conversation is known again. */
+  /** Instructions and the first message of the user: by them, of long ones by both ends, a conversation is known again. */
   opening: string[];
   /** The last message of the user. */
   question: string;
@@ -175,7 +175,9 @@ class Reading {
     return {
       texts: this.#texts,
       chars: this.#chars,
-      opening: this.#opening.map((text) => text.slice(0, questionPartChars)),
+      opening: this.#opening.map((text) =>
+        text.length <= 4 * questionPartChars ? text : `${bounded(text)}\n${text.length}`,
+      ),
       question: bounded(this.#question.join('\n')),
       turns: this.#turns,
     };

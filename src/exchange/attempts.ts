@@ -164,8 +164,11 @@ export class Attempts {
   }
 
   #learn({ arrival, model, facts }: Served, good: boolean): void {
-    const measured = { stream: facts.stream, good, firstMs: 0, durationMs: 0, outputTokens: 0 };
+    const { stream } = facts;
+    const outcome = good ? ('good' as const) : ('away' as const);
+    const measured = { stream, outcome, firstMs: 0, durationMs: 0, outputTokens: 0 };
     const { provider } = arrival.target;
-    this.#services.routing?.paces.learn({ provider, model: model ?? '', ...measured });
+    const { organization } = arrival.caller;
+    this.#services.routing?.paces.learn({ provider, model: model ?? '', organization, ...measured });
   }
 }

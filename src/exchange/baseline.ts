@@ -1,11 +1,34 @@
 import { modelFacts } from '../routing/models.ts';
 import type { Place } from '../routing/router.ts';
 import { encodingOf } from '../usage/count/counter.ts';
+import type { Pricer } from '../usage/price.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
 import { noUsage, type TokenUsage, type UsageRecord, type UsageSource } from '../usage/record.ts';
-import type { Services } from './services.ts';
 
-type Known = Pick<Services, 'providers' | 'pricer'>;
+/** By what calls are priced: the table, and the providers of the config. */
+export interface PriceSource {
+  pricer: Pricer;
+  providers: Record<string, { base_url: string }>;
+}
+
+/** What of a record its comparison is made of. */
+export type Compared = Pick<
+  UsageRecord,
+  | 'startedAt'
+  | 'model'
+  | 'requestedModel'
+  | 'usage'
+  | 'usageSource'
+  | 'purpose'
+  | 'routingMode'
+  | 'routingModel'
+  | 'routingProvider'
+  | 'baselineModel'
+  | 'baselineProvider'
+  | 'baselineSource'
+  | 'baselineInput'
+  | 'baselineOutput'
+>;
 
 /**
  * Tokens of other tokenizers for what OpenAI's newest makes 100 of. Medians of what was counted on recorded text-only
@@ -13,50 +36,37 @@ type Known = Pick<Services, 'providers' | 'pricer'>;
  */
 const density: Record<string, number> = { anthropic: 1.16, gemini: 1.05 };
 
-/** What a call is compared with, as far as its record tells by now. */
+/** What a call would have cost with the model it is compared with, and in shadow with the one that was chosen. */
 export function comparison(
-  record: UsageRecord,
-  routed: { baseline: Place | null; shadow: Place | null } | null,
-  known: Known,
-): Partial<UsageRecord> {
-  if (!routed && record.purpose === null) return {};
-  return {
-    ...baselineFields(record, routed?.baseline ?? null, known),
-    ...shadowFields(record, routed?.shadow ?? null, known),
-  };
+  record: Compared,
+  source: PriceSource,
+): Pick<UsageRecord, 'baselineUsd' | 'baselineSource' | 'routingUsd'> {
+  return { ...baselineFields(record, source), routingUsd: shadowUsd(record, source) };
 }
 
-/** What the call would have cost with the model that it is compared with, by the provider's own counts. */
+/** By the provider's own counts, or those of the baseline's tokenizer where they were made. */
 function baselineFields(
-  record: UsageRecord,
-  baseline: Place | null,
-  known: Known,
+  record: Compared,
+  source: PriceSource,
 ): Pick<UsageRecord, 'baselineUsd' | 'baselineSource'> {
   // A call of weir's own would not have been without it: against the saving it counts whole.
   if (record.purpose !== null) return { baselineUsd: '0', baselineSource: null };
+  const baseline = baselineOf(record);
   if (!baseline || record.usageSource === null) return { baselineUsd: null, baselineSource: null };
+  const counted = countedUsage(record);
+  if (counted) return { baselineUsd: priceAt(baseline, counted, record, source), baselineSource: 'counted' };
   const used = record.model ?? record.routingModel ?? '';
   const isSame = tokenizer(used) !== null && tokenizer(used) === tokenizer(baseline.model);
+  const baselineSource: UsageSource = isSame ? record.usageSource : 'estimated';
   const usage = rescaled(record.usage, used, baseline.model);
-  const source = isSame ? record.usageSource : 'estimated';
-  return { baselineUsd: priceAt(baseline, usage, record, known), baselineSource: source };
+  return { baselineUsd: priceAt(baseline, usage, record, source), baselineSource };
 }
 
-/** The same for counts of the baseline's own tokenizer. */
-export function countedBaseline(
-  record: UsageRecord,
-  baseline: Place,
-  counts: { input: number; output: number },
-  known: Known,
-): Pick<UsageRecord, 'baselineUsd' | 'baselineSource'> {
-  const share = counts.input / Math.max(1, record.usage.input ?? 0);
-  const cacheRead =
-    record.usage.cacheRead === null
-      ? null
-      : Math.min(counts.input, Math.round(record.usage.cacheRead * share));
-  const usage = { ...noUsage, ...counts, cacheRead };
-  const source: UsageSource = 'counted';
-  return { baselineUsd: priceAt(baseline, usage, record, known), baselineSource: source };
+/** Where the call would have gone; null: it was not given to another model, or an old row does not tell. */
+export function baselineOf({ baselineModel, baselineProvider }: Compared): Place | null {
+  return baselineModel === null || baselineProvider === null
+    ? null
+    : { provider: baselineProvider, model: baselineModel };
 }
 
 /** Whether the baseline's tokens can be counted: its tokenizer is public, and not the one that the provider counted by. */
@@ -65,15 +75,20 @@ export function isCountable(record: UsageRecord, baseline: Place): boolean {
   return own !== null && own !== tokenizer(record.model ?? record.routingModel ?? '');
 }
 
-/** In shadow: what the chosen model would have cost. */
-function shadowFields(
-  record: UsageRecord,
-  shadow: Place | null,
-  known: Known,
-): Pick<UsageRecord, 'routingUsd'> {
-  if (!shadow || record.usageSource === null) return { routingUsd: null };
-  const usage = rescaled(record.usage, record.model ?? record.requestedModel ?? '', shadow.model);
-  return { routingUsd: priceAt(shadow, usage, record, known) };
+/** Counts of the baseline's own tokenizer, with the share of the prompt that was read from a cache; null: none were made. */
+function countedUsage({ baselineInput: input, baselineOutput: output, usage }: Compared): TokenUsage | null {
+  if (input === null || output === null) return null;
+  const share = input / Math.max(1, usage.input ?? 0);
+  const cacheRead = usage.cacheRead === null ? null : Math.min(input, Math.round(usage.cacheRead * share));
+  return { ...noUsage, input, output, cacheRead };
+}
+
+function shadowUsd(record: Compared, source: PriceSource): string | null {
+  const { routingMode, routingModel: model, routingProvider: provider } = record;
+  if (routingMode !== 'shadow' || model === null || provider === null || record.usageSource === null)
+    return null;
+  const usage = rescaled(record.usage, record.model ?? record.requestedModel ?? '', model);
+  return priceAt({ provider, model }, usage, record, source);
 }
 
 /** The saving of a routed call, negative where it cost more; null: not known. */
@@ -109,11 +124,11 @@ export function rescaled(usage: TokenUsage, from: string, to: string): TokenUsag
 function priceAt(
   { provider, model }: Place,
   usage: TokenUsage,
-  record: UsageRecord,
-  { providers, pricer }: Known,
+  { startedAt }: Compared,
+  { providers, pricer }: PriceSource,
 ): string | null {
   const baseUrl = providers[provider]?.base_url;
   if (baseUrl === undefined) return null;
-  const query = { provider, baseUrl, model, usage, parts: [], tools: {}, at: record.startedAt };
+  const query = { provider, baseUrl, model, usage, parts: [], tools: {}, at: startedAt };
   return pricer({ ...query, serviceTier: null, terms: {}, credential: null })?.usd ?? null;
 }

@@ -273,7 +273,7 @@ export class Exchange {
     if (!this.#record || !this.#arrival) return;
     this.#note(replyFields(observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
-    this.#note(comparison(this.#record, this.#routed, this.#services));
+    this.#note(comparison(this.#record, this.#services));
     this.#keep(this.#record, observation);
   }
 

@@ -4,9 +4,9 @@ import type { Refusal } from '../dialects/errors.ts';
 import type { JsonObject } from '../dialects/json.ts';
 import { purposeTag } from '../identity/own-calls.ts';
 import type { RoutedCall } from '../proof/replay.ts';
-import type { Conversations } from '../routing/conversations.ts';
+import { type Conversations, minCachedTokens } from '../routing/conversations.ts';
 import type { Paces } from '../routing/paces.ts';
-import type { Assessment, Decision, Router, Wishes } from '../routing/router.ts';
+import type { Assessment, Decision, Place, Router, Wishes } from '../routing/router.ts';
 import { modelRefusal, providerRefusal } from './allowed.ts';
 import type { Arrival } from './arrival.ts';
 import { carriage } from './carriage.ts';
@@ -77,8 +77,10 @@ export async function planCall(
     return { ...plan, mode: 'off' };
   const wishes = isOpen ? readWishes(conversation.wishes) : noWishes;
   if ('code' in wishes) return { ...plan, refusal: wishes };
+  const optimizeFor = wishes.optimizeFor ?? policy.optimize_for;
+  // In shadow no conversation has been moved.
   const kept =
-    conversation.turns > 1
+    mode === 'on' && optimizeFor === 'cost' && conversation.turns > 1 && mayBeCached(facts)
       ? await routing.conversations.find(arrival.caller.organization, conversation.opening)
       : null;
   const forbidden = (name: string, model: string) =>
@@ -88,12 +90,13 @@ export async function planCall(
   const foreign = routing.router
     .foreign({ policy, profile, dialect })
     .filter(({ provider, model }) => hasKey(provider) && forbidden(provider, model) === null);
+  const asked = askedAt(call, services.models);
   const decision = routing.router.decide({
     policy,
     dialect,
-    provider: arrival.target.provider,
+    provider: asked.provider,
     model: isOpen ? null : facts.model,
-    comparedWith: isAuto ? null : facts.model,
+    comparedWith: isAuto ? null : asked.model,
     profile,
     stream: facts.stream,
     textChars: facts.textChars,
@@ -102,6 +105,7 @@ export async function planCall(
     complexity: assessment.complexity,
     wishes,
     kept,
+    payer: arrival.putsKeyIn ? arrival.caller.organization : null,
     forbidden,
     hasKey,
     cannotCarry: await carriage(call, isOpen, foreign, services),
@@ -112,6 +116,23 @@ export async function planCall(
     decision,
     refusal: isRefused ? { code: decision.code, message: decision.message } : null,
   };
+}
+
+/** Where a call would go by itself: what the config says of its model counts, as far as `serve` lets it. */
+function askedAt({ head, arrival, facts }: Asked, models: Services['models']): Place {
+  const { provider } = arrival.target;
+  const model = models(facts.model);
+  const moves = model?.provider !== undefined && model.provider !== provider;
+  const keeps = moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
+  const name = facts.model ?? '';
+  return keeps
+    ? { provider, model: name }
+    : { provider: model?.provider ?? provider, model: model?.model ?? name };
+}
+
+/** No provider keeps a shorter prompt; its tools belong to it, and are not among its text. Else nobody asks Redis. */
+function mayBeCached({ textChars, conversation }: RequestFacts): boolean {
+  return textChars >= minCachedTokens || conversation?.needs.tools === true;
 }
 
 function modeOf(head: RequestHead, { policy }: Arrival): 'off' | 'shadow' | 'on' {

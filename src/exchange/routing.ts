@@ -2,6 +2,7 @@ import { wishNames } from '../dialects/conversation.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
+import { placeTag } from '../identity/own-calls.ts';
 import type { Assessment, Decision, Place } from '../routing/router.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelRefusal } from './allowed.ts';
@@ -22,10 +23,6 @@ export interface Routed {
   place: Place | null;
   fields: Partial<UsageRecord>;
   headers: Record<string, string>;
-  /** What it is compared with; null: the call was not given to another model. */
-  baseline: Place | null;
-  /** What would have been chosen; null: nothing else than it went to. */
-  shadow: Place | null;
   refusal: Refusal | null;
 }
 
@@ -40,12 +37,11 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     body: null,
     place: null,
     headers: {},
-    baseline: null,
-    shadow: null,
     refusal: null,
   };
   const forbidden = plan?.isOpen ? null : modelRefusal(arrival, facts.model);
-  if (!plan || forbidden) return { ...same, fields: {}, refusal: forbidden };
+  if (!plan || forbidden)
+    return { ...same, fields: {}, place: ownPlace(arrival.caller.tags), refusal: forbidden };
   const { mode, assessment, decision, refusal } = plan;
   const fields: Partial<UsageRecord> = {
     complexity: assessment.complexity,
@@ -55,7 +51,7 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
   };
   const to = decision?.kind === 'go' ? decision.to : null;
   if (refusal) return { ...same, fields, refusal };
-  if (!decision || mode !== 'on') return { ...same, fields, shadow: to };
+  if (!decision || mode !== 'on') return { ...same, fields };
 
   const headers = headersOf(decision, assessment, facts.model);
   const { dialect, target } = arrival;
@@ -75,10 +71,14 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
     place: to,
     headers,
     fields,
-    baseline: decision.baseline,
-    shadow: null,
     refusal: null,
   };
+}
+
+/** A call of weir's own says itself whom it is for. */
+function ownPlace({ [placeTag]: place }: Record<string, string>): Place | null {
+  const [, provider = '', model = ''] = /^([^/]+)\/(.+)$/s.exec(place ?? '') ?? [];
+  return place === undefined ? null : { provider, model };
 }
 
 /** Another model, unless it stands in the path, and nothing that is for weir alone: a provider refuses what it does not know. */
@@ -96,10 +96,13 @@ function editsOf(
 }
 
 function fieldsOf(decision: Decision, mode: Plan['mode']): Partial<UsageRecord> {
+  const baseline = decision.kind === 'go' && mode === 'on' ? decision.baseline : null;
   return {
     routingReason: decision.reason,
     routingModel: decision.kind === 'go' ? decision.to.model : null,
-    baselineModel: decision.kind === 'go' && mode === 'on' ? (decision.baseline?.model ?? null) : null,
+    routingProvider: decision.kind === 'go' ? decision.to.provider : null,
+    baselineModel: baseline?.model ?? null,
+    baselineProvider: baseline?.provider ?? null,
   };
 }
 

@@ -43,8 +43,10 @@ export async function serversFor(call: Called, services: Services): Promise<Serv
   const spread = model.deployments?.map(({ weight }) => weight) ?? [1];
   const first = spreadOver(able.slice(0, spread.length), spread, call, services);
   const standIns = able.slice(spread.length).filter((each) => each !== null);
-  const isWell = ({ arrival: { target }, model: name }: Served) =>
-    !services.routing?.paces.ailing(target.provider, name ?? '');
+  const isWell = ({ arrival: { target, putsKeyIn, caller }, model: name }: Served) => {
+    const payer = putsKeyIn ? caller.organization : null;
+    return !services.routing?.paces.ailing(target.provider, name ?? '', payer);
+  };
   const isAnyWell = [...first, ...standIns].some(isWell);
   const tried = isAnyWell ? first.filter(isWell) : first;
   const [one, ...others] = [...tried, ...(isAnyWell ? standIns.filter(isWell) : standIns)];

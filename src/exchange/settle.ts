@@ -9,11 +9,10 @@ import {
   type UsageSource,
 } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
-import { comparison, countedBaseline, isCountable } from './baseline.ts';
+import { baselineOf, comparison, isCountable } from './baseline.ts';
 import type { ResponseHead } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { priceFields, upperCost } from './pricing.ts';
-import type { Routed } from './routing.ts';
 import type { Services } from './services.ts';
 
 /** English prose has about four and a half, code and other languages fewer. */
@@ -30,7 +29,6 @@ export interface ForwardedCall {
   observation: Observation | null;
   /** The end of the reply was seen. */
   ended: boolean;
-  routed: Pick<Routed, 'facts' | 'baseline' | 'shadow'> | null;
 }
 
 /** The finished record: outcome, usage, price. */
@@ -89,22 +87,22 @@ export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<Usa
 /** What the call would have cost: with the other tokenizer's own counts where it is public and all was seen. */
 async function settledComparison(
   record: UsageRecord,
-  { routed, requestBody, observation, arrival }: ForwardedCall,
+  { requestBody, observation, arrival }: ForwardedCall,
   services: Services,
 ): Promise<Partial<UsageRecord>> {
-  const baseline = routed?.baseline ?? null;
+  const baseline = baselineOf(record);
   const text = observation?.facts().text;
   const seen = text?.texts.reduce((sum, each) => sum + each.length, 0);
   if (!baseline || !isCountable(record, baseline) || !requestBody || !arrival.dialect || text?.chars !== seen)
-    return comparison(record, routed, services);
+    return comparison(record, services);
   const prompt = await services.reader.prompt(arrival.dialect, requestBody);
   const [input, output] = await Promise.all([
     services.counter.count(baseline.model, prompt.texts),
     services.counter.count(baseline.model, text?.texts ?? []),
   ]);
-  if (!input.exact || !output.exact) return comparison(record, routed, services);
-  const counts = { input: input.tokens + prompt.overhead, output: output.tokens };
-  return countedBaseline(record, baseline, counts, services);
+  if (!input.exact || !output.exact) return comparison(record, services);
+  const counts = { baselineInput: input.tokens + prompt.overhead, baselineOutput: output.tokens };
+  return { ...counts, ...comparison({ ...record, ...counts }, services) };
 }
 
 /** Counts what the provider did not: the prompt that was sent, the text that came. */
@@ -156,6 +154,7 @@ export function settleInterrupted(
   return {
     ...record,
     ...priceFields(record, { provider }, pricer),
+    ...comparison(record, { providers, pricer }),
     costUpperUsd: upperCost(record, { provider }, pricer),
   };
 }

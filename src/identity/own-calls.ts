@@ -5,6 +5,8 @@ import type { Caller, Identity } from './identity.ts';
 /** Tags of a caller that weir itself is. No tag that comes with a header has a colon in its name. */
 export const purposeTag = 'weir:purpose';
 export const purposeOfTag = 'weir:of';
+/** A provider's name, a slash, a model. */
+export const placeTag = 'weir:to';
 
 const prefix = 'weir_own_';
 /** A call of weir's own begins within this time of its credential. */
@@ -16,6 +18,8 @@ const ownCall = z.object({
   purpose: z.enum(['replay', 'judge']),
   /** The exchange that it is about. */
   of: z.string(),
+  /** Whom it goes to, whatever its path says: it may have to be translated on the way. */
+  to: z.object({ provider: z.string(), model: z.string() }),
   until: z.number(),
 });
 export type OwnCall = Omit<z.output<typeof ownCall>, 'until'>;
@@ -45,7 +49,11 @@ export function createOwnCalls(hashKey: Buffer, now: () => number): OwnCalls {
         JSON.parse(Buffer.from(text, 'base64url').toString('utf8')),
       );
       if (!success || data.until < now()) return null;
-      const tags = { [purposeTag]: data.purpose, [purposeOfTag]: data.of };
+      const tags = {
+        [purposeTag]: data.purpose,
+        [purposeOfTag]: data.of,
+        [placeTag]: `${data.to.provider}/${data.to.model}`,
+      };
       return { organization: data.organization, apiKey: data.apiKey, workload: null, tags };
     },
   };

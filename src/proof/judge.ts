@@ -10,23 +10,36 @@ const instructions =
 /** Enough for a model that thinks before it says its word. */
 const maxTokens = 2_048;
 
+/** The dialects that a judge is asked in, by the family of its provider. */
+export const judgeDialects = {
+  openai: 'openai-chat',
+  anthropic: 'anthropic-messages',
+  gemini: 'gemini-generate',
+} as const;
+export type JudgeDialect = (typeof judgeDialects)[keyof typeof judgeDialects];
+
 /** The body of a call that asks a model which of two answers is better. */
 export function judgeBody(
-  dialect: 'openai-chat' | 'anthropic-messages',
+  dialect: JudgeDialect,
   asked: { model: string; request: string; first: string; second: string },
 ): string {
   const { model, request, first, second } = asked;
   const content = `<request>\n${request}\n</request>\n<first>\n${first}\n</first>\n<second>\n${second}\n</second>\nWhich answer is better: FIRST, SECOND or SAME?`;
   const user = { role: 'user', content };
-  return JSON.stringify(
-    dialect === 'anthropic-messages'
-      ? { model, max_tokens: maxTokens, system: instructions, messages: [user] }
-      : {
-          model,
-          max_completion_tokens: maxTokens,
-          messages: [{ role: 'system', content: instructions }, user],
-        },
-  );
+  const bodies: Record<JudgeDialect, object> = {
+    'openai-chat': {
+      model,
+      max_completion_tokens: maxTokens,
+      messages: [{ role: 'system', content: instructions }, user],
+    },
+    'anthropic-messages': { model, max_tokens: maxTokens, system: instructions, messages: [user] },
+    'gemini-generate': {
+      systemInstruction: { parts: [{ text: instructions }] },
+      contents: [{ role: 'user', parts: [{ text: content }] }],
+      generationConfig: { maxOutputTokens: maxTokens },
+    },
+  };
+  return JSON.stringify(bodies[dialect]);
 }
 
 /** The last of the three words that a judge said; null: it said none. */

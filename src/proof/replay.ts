@@ -8,7 +8,7 @@ import { placeOf } from '../routing/candidates.ts';
 import { dialectAt } from '../routing/carry.ts';
 import type { Place } from '../routing/router.ts';
 import type { createEgressClient, EgressReply } from './client.ts';
-import { bothOrders, judgeBody, maxJudgedChars, type Verdict, verdictIn } from './judge.ts';
+import { bothOrders, judgeBody, judgeDialects, maxJudgedChars, type Verdict, verdictIn } from './judge.ts';
 
 /** A routed call that has ended well. */
 export interface RoutedCall {
@@ -16,10 +16,11 @@ export interface RoutedCall {
   organization: string;
   apiKey: string | null;
   complexity: string | null;
-  /** The model that took it. */
-  routed: string;
+  /** Who took it. */
+  routed: Place;
   /** The one that it is compared with. */
   baseline: Place;
+  /** In which the provider got it. */
   dialect: string;
   /** As the provider got it. */
   body: Buffer;
@@ -40,11 +41,12 @@ const maxWaiting = 32;
 /** Larger requests are not replayed. */
 const maxBodyBytes = 128 * 1024;
 
-/** In which dialects a call is replayed, and where they lie. */
-const endpoints: Record<string, string> = {
-  'openai-chat': '/chat/completions',
-  'openai-responses': '/responses',
-  'anthropic-messages': '/messages',
+/** In which dialects a call is replayed, and where they lie: Google has the model in the path, and nothing of it in the body. */
+const endpoints: Record<string, (model: string) => string> = {
+  'openai-chat': () => '/chat/completions',
+  'openai-responses': () => '/responses',
+  'anthropic-messages': () => '/messages',
+  'gemini-generate': (model) => `/models/${encodeURIComponent(model)}:generateContent`,
 };
 
 /**
@@ -65,33 +67,42 @@ export function createReplays(options: {
   const running = new Set<Promise<void>>();
   const stopped = new AbortController();
 
-  function pathOf({ provider }: Place, dialect: string): string | null {
+  function pathOf({ provider, model }: Place, dialect: string): string | null {
     const config = providers[provider];
-    const endpoint = endpoints[dialect];
+    const endpoint = endpoints[dialect]?.(model);
     if (!config || endpoint === undefined || dialectAt(config.api, dialect) !== dialect) return null;
     return `/providers/${provider}${pathAt(config, endpoint).slice(splitBase(config.base_url).path.length)}`;
   }
 
-  async function ask(call: RoutedCall, purpose: OwnCall['purpose'], path: string, body: Uint8Array | string) {
-    const { organization, apiKey, exchange } = call;
-    return client.post(
-      path,
-      own.credential({ organization, apiKey, purpose, of: exchange }),
-      body,
-      stopped.signal,
-    );
+  async function ask(
+    { organization, apiKey, exchange }: RoutedCall,
+    { purpose, to }: Pick<OwnCall, 'purpose' | 'to'>,
+    path: string,
+    body: Uint8Array | string,
+  ) {
+    const credential = own.credential({ organization, apiKey, purpose, of: exchange, to });
+    return client.post(path, credential, body, stopped.signal);
   }
 
   async function judge(call: RoutedCall, other: string): Promise<Verdict | null> {
     if (call.judgeModel === undefined) return null;
     const { provider, model } = placeOf(call.judgeModel, { providers, models });
     const api = provider === null ? undefined : providers[provider]?.api;
-    const dialect = api === 'anthropic' ? 'anthropic-messages' : 'openai-chat';
-    const path = provider === null ? null : pathOf({ provider, model }, dialect);
+    const dialect = Object.entries(judgeDialects).find(([family]) => family === api)?.[1];
+    const to = provider === null ? null : { provider, model };
+    const path = to && dialect ? pathOf(to, dialect) : null;
+    if (!to || !path || !dialect) {
+      log.warn(
+        { judge: call.judgeModel },
+        'the judge is a model of no provider that can be asked: nothing is judged',
+      );
+      return null;
+    }
     const request = dialectByName(call.dialect).readPrompt(call.body).texts.join('\n');
-    if (path === null || request.length + call.answer.length + other.length > maxJudgedChars) return null;
+    if (request.length + call.answer.length + other.length > maxJudgedChars) return null;
     const verdict = async (first: string, second: string) => {
-      const reply = await ask(call, 'judge', path, judgeBody(dialect, { model, request, first, second }));
+      const body = judgeBody(dialect, { model, request, first, second });
+      const reply = await ask(call, { purpose: 'judge', to }, path, body);
       return verdictIn(textOf(dialect, reply) ?? '');
     };
     const straight = await verdict(call.answer, other);
@@ -99,10 +110,13 @@ export function createReplays(options: {
   }
 
   async function compare(call: RoutedCall): Promise<void> {
-    const path = pathOf(call.baseline, call.dialect);
+    // Where the routed call went its dialect is spoken; from there it is translated where it has to be.
+    const path = pathOf({ ...call.routed, model: call.baseline.model }, call.dialect);
     if (path === null || !keep) return;
     const edits = { model: JSON.stringify(call.baseline.model), stream: 'false', stream_options: null };
-    const reply = await ask(call, 'replay', path, editMembers(call.body, edits));
+    const isWhole = call.dialect === 'gemini-generate';
+    const body = isWhole ? call.body : editMembers(call.body, edits);
+    const reply = await ask(call, { purpose: 'replay', to: call.baseline }, path, body);
     const other = textOf(call.dialect, reply);
     if (other === null) return;
     const verdict = await judge(call, other).catch((error: unknown) => {

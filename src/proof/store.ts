@@ -19,7 +19,7 @@ export function createComparisonStore(pool: Pool): (comparison: Comparison) => P
             call.organization,
             call.complexity,
             call.baseline.model,
-            call.routed,
+            call.routed.model,
             replay,
             call.judgeModel ?? null,
             verdict,

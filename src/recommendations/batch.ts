@@ -1,5 +1,6 @@
+import { Parameters } from '../analytics/usage-query.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
-import { type Context, type Draft, type Finder, nameOf, paidCalls } from './recommendation.ts';
+import { type Context, type Draft, type Finder, nameOf, paid } from './recommendation.ts';
 import { longPrompt, unitPrices } from './unit-prices.ts';
 
 /** So many calls are worth a batch. */
@@ -20,11 +21,11 @@ interface Group {
 }
 
 const plain = `NOT stream AND end_user IS NULL AND outcome = 'completed' AND operation IN ('chat', 'embeddings')
-  AND service_tier IS DISTINCT FROM 'batch' AND service_tier IS DISTINCT FROM 'flex' AND parts = '[]' AND tools = '{}'`;
+  AND service_tier IS DISTINCT FROM 'batch' AND service_tier IS DISTINCT FROM 'flex' AND is_plain`;
 
 /** Calls that nobody waits for, at the full price. */
 export const batchable: Finder = async (context) => {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const hour = `extract(hour FROM started_at AT TIME ZONE ${parameters.add(context.zone)})`;
   const { rows } = await context.client.query<Group>(
     `SELECT provider, server_address, min(path) AS path, coalesce(model, requested_model) AS model, workload, api_key,
@@ -32,7 +33,7 @@ export const batchable: Finder = async (context) => {
             max(calls) AS busiest_hour
        FROM (SELECT provider, server_address, min(path) AS path, model, requested_model, workload, api_key, ${hour} AS hour,
                     count(*) AS calls
-               FROM usage WHERE ${where} AND ${plain} GROUP BY 1, 2, 4, 5, 6, 7, 8, date_trunc('hour', started_at)) AS hours
+               FROM calls WHERE ${paid} AND ${plain} GROUP BY 1, 2, 4, 5, 6, 7, 8, date_trunc('hour', started_at)) AS hours
       GROUP BY 1, 2, 4, 5, 6
      HAVING sum(calls) >= ${minCalls}
         AND 100 * sum(calls) FILTER (WHERE hour >= ${night.from} OR hour < ${night.to}) >= ${night.percent} * sum(calls)`,
@@ -58,13 +59,13 @@ async function claimBatch(context: Context, group: Group): Promise<Draft[]> {
   // Who has no batches has no other prices for them.
   if (!full || !batch || amountOf(batch.input) >= amountOf(full.input)) return [];
   const claim = nameOf('batch', `${workload ?? api_key ?? ''} ${model}`);
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const value = (each: unknown) => parameters.add(each);
   const cost = `((input_tokens - coalesce(cache_read_tokens, 0)) * ${value(batch.input)}::numeric
     + coalesce(cache_read_tokens, 0) * ${value(batch.cacheRead)}::numeric + coalesce(output_tokens, 0) * ${value(batch.output)}::numeric)`;
   await context.client.query(
-    `INSERT INTO claims SELECT ${value(claim)}, id, started_at, cost_usd - ${cost} FROM usage
-      WHERE ${where} AND ${plain} AND provider = ${value(provider)} AND server_address = ${value(server_address)}
+    `INSERT INTO claims SELECT ${value(claim)}, id, started_at, cost_usd - ${cost} FROM calls
+      WHERE ${paid} AND ${plain} AND provider = ${value(provider)} AND server_address = ${value(server_address)}
         AND coalesce(model, requested_model) = ${value(model)} AND workload IS NOT DISTINCT FROM ${value(workload)}
         AND api_key IS NOT DISTINCT FROM ${value(api_key)} AND input_tokens < ${longPrompt} AND cost_usd > ${cost}`,
     parameters.values,

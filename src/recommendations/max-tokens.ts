@@ -1,3 +1,4 @@
+import { Parameters } from '../analytics/usage-query.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
 import {
   type Context,
@@ -6,7 +7,7 @@ import {
   type Finder,
   hasEntry,
   nameOf,
-  paidCalls,
+  paid,
   withEntry,
 } from './recommendation.ts';
 import { unitPrices } from './unit-prices.ts';
@@ -29,33 +30,34 @@ export const maxTokens: Finder = async (context) => [
 ];
 
 /** The same prompt: of the same caller, as long, with the same beginning. */
-const samePrompt = ['requested_model', 'input_tokens', 'prefix_hashes', 'api_key', 'end_user', 'workload']
+const samePrompt = ['prefix_hashes', 'api_key', 'end_user', 'workload']
   .map((name) => `later.${name} IS NOT DISTINCT FROM cut.${name}`)
   .join(' AND ');
 
 async function cutAndAskedAgain(context: Context): Promise<Draft[]> {
   const claim = 'max-tokens-cut';
-  const { parameters, where } = paidCalls(context);
-  // A hash join: equal prompts are looked for among all calls once.
+  const parameters = new Parameters();
+  // Few are cut: what came after them is looked for in one pass over all calls.
   await context.client.query(
-    `WITH paid AS MATERIALIZED (
-       SELECT id, started_at, started_at + duration_ms * interval '1 millisecond' AS ended_at, requested_model, input_tokens,
-              prefix_hashes, api_key, end_user, workload, max_output_tokens, finish_reason, outcome,
+    `WITH cut AS MATERIALIZED (
+       SELECT id, started_at AS cut_at, started_at + duration_ms * interval '1 millisecond' AS cut_until, requested_model,
+              input_tokens, prefix_hashes, api_key, end_user, workload, max_output_tokens,
               cost_usd + coalesce(tool_usd, 0) AS usd
-         FROM usage WHERE ${where} AND outcome = 'completed' AND max_output_tokens IS NOT NULL AND input_tokens IS NOT NULL)
+         FROM calls WHERE ${paid} AND outcome = 'completed' AND max_output_tokens IS NOT NULL AND ${cut}),
+     later AS (
+       SELECT started_at, requested_model, input_tokens, prefix_hashes, api_key, end_user, workload, max_output_tokens
+         FROM calls WHERE ${paid} AND outcome = 'completed')
      INSERT INTO claims
-     SELECT '${claim}', id, started_at, usd FROM paid cut
-      WHERE ${cut} AND EXISTS (
-        SELECT FROM paid later
-         WHERE later.input_tokens = cut.input_tokens AND later.requested_model = cut.requested_model AND ${samePrompt}
-           AND later.max_output_tokens > cut.max_output_tokens
-           AND later.started_at >= cut.ended_at AND later.started_at <= cut.ended_at + ${again})`,
+     SELECT DISTINCT '${claim}', cut.id, cut_at, usd
+       FROM cut JOIN later USING (requested_model, input_tokens)
+      WHERE ${samePrompt} AND later.max_output_tokens > cut.max_output_tokens
+        AND later.started_at >= cut_until AND later.started_at <= cut_until + ${again}`,
     parameters.values,
   );
   const { rows } = await context.client.query<Record<string, Fact>>(
     `SELECT requested_model AS model, workload, api_key, count(*) AS calls, max(max_output_tokens) AS max_tokens_asked,
             trim_scale(sum(saved))::text AS potential_savings_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = '${claim}' GROUP BY 1, 2, 3 ORDER BY sum(saved) DESC LIMIT 10`,
   );
   return [
@@ -86,12 +88,12 @@ interface Reserved {
 
 /** Per workload and model: how long whole answers are, and how much is asked for. */
 async function runaways(context: Context): Promise<Draft[]> {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const { rows } = await context.client.query<Reserved>(
     `SELECT min(provider) AS provider, min(server_address) AS server_address, min(path) AS path, requested_model AS model,
             workload, count(*) FILTER (WHERE NOT cut) AS whole, max(output_tokens) FILTER (WHERE NOT cut) AS longest,
             min(max_output_tokens) AS typical_asked, count(*) FILTER (WHERE cut) AS cut
-       FROM (SELECT *, coalesce(${cut}, false) AS cut FROM usage WHERE ${where} AND outcome = 'completed'
+       FROM (SELECT *, coalesce(${cut}, false) AS cut FROM calls WHERE ${paid} AND outcome = 'completed'
                 AND output_tokens IS NOT NULL) AS calls
       WHERE requested_model IS NOT NULL
       GROUP BY requested_model, workload
@@ -117,11 +119,11 @@ async function runaway(context: Context, reserved: Reserved): Promise<Draft[]> {
   const claim = nameOf('max-tokens', `${workload ?? ''} ${model}`);
   if (hasEntry(context, 'limits', claim)) return [];
   const most = Math.max(1, room * longest);
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   await context.client.query(
     `INSERT INTO claims
      SELECT ${parameters.add(claim)}, id, started_at, least(cost_usd, (output_tokens - ${most}) * ${parameters.add(prices.output)}::numeric)
-       FROM usage WHERE ${where} AND outcome = 'completed' AND ${cut} AND output_tokens > ${most}
+       FROM calls WHERE ${paid} AND outcome = 'completed' AND ${cut} AND output_tokens > ${most}
         AND requested_model = ${parameters.add(model)} AND workload IS NOT DISTINCT FROM ${parameters.add(workload)}`,
     parameters.values,
   );

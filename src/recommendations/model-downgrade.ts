@@ -1,4 +1,5 @@
 import { wilson } from '../analytics/confidence.ts';
+import { Parameters } from '../analytics/usage-query.ts';
 import { dialectNames } from '../config/dialects.ts';
 import { matchesGlob } from '../config/policy/glob.ts';
 import { rescaled } from '../exchange/baseline.ts';
@@ -8,7 +9,7 @@ import type { Complexity } from '../routing/complexity.ts';
 import { modelFacts } from '../routing/models.ts';
 import { goodEnough, profileTable } from '../routing/profiles.ts';
 import { noUsage } from '../usage/record.ts';
-import { type Context, type Fact, type Finder, paidCalls } from './recommendation.ts';
+import { type Context, type Fact, type Finder, paid } from './recommendation.ts';
 import { longPrompt, type UnitPrices, unitPrices } from './unit-prices.ts';
 
 const claim = 'model-downgrade';
@@ -90,10 +91,10 @@ export const modelDowngrade: Finder = async (context) => {
 
 /** What `shadow` wrote down of each call is better than any estimate. */
 async function claimShadow(context: Context): Promise<void> {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   await context.client.query(
-    `INSERT INTO claims SELECT '${claim}', id, started_at, cost_usd - routing_usd, routing_model FROM usage
-      WHERE ${where} AND complexity IN ('simple', 'medium') AND routing_mode = 'shadow' AND routing_usd < cost_usd`,
+    `INSERT INTO claims SELECT '${claim}', id, started_at, cost_usd - routing_usd, routing_model FROM calls
+      WHERE ${paid} AND complexity IN ('simple', 'medium') AND routing_mode = 'shadow' AND routing_usd < cost_usd`,
     parameters.values,
   );
 }
@@ -105,11 +106,11 @@ const plain = `complexity IN ('simple', 'medium') AND outcome = 'completed' AND 
   AND input_tokens < ${longPrompt}`;
 
 async function groupsOf(context: Context): Promise<Group[]> {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const { rows } = await context.client.query<Group>(
     `SELECT provider, coalesce(dialect, '') AS dialect, complexity, requested_model AS model, count(*) AS calls,
             sum(input_tokens)::float8 AS input, sum(output_tokens)::float8 AS output
-       FROM usage WHERE ${where} AND ${plain} AND requested_model IS NOT NULL
+       FROM calls WHERE ${paid} AND ${plain} AND requested_model IS NOT NULL
       GROUP BY 1, 2, 3, 4`,
     parameters.values,
   );
@@ -164,7 +165,7 @@ function isCarried(from: string, to: string): boolean {
 }
 
 async function claimGroup(context: Context, group: Group, target: Target): Promise<void> {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const value = (each: unknown) => parameters.add(each);
   const scaled = (tokens: string) => `round(coalesce(${tokens}, 0) * ${value(target.factor)}::numeric)`;
   const output = target.thinks
@@ -180,8 +181,8 @@ async function claimGroup(context: Context, group: Group, target: Target): Promi
     ...(target.lacks.includes('vision') ? ['coalesce(input_image_tokens, 0) = 0'] : []),
   ];
   await context.client.query(
-    `INSERT INTO claims SELECT '${claim}', id, started_at, cost_usd - ${cost}, ${value(target.model)} FROM usage
-      WHERE ${[where, plain, ...needs].join(' AND ')} AND provider = ${value(group.provider)}
+    `INSERT INTO claims SELECT '${claim}', id, started_at, cost_usd - ${cost}, ${value(target.model)} FROM calls
+      WHERE ${[paid, plain, ...needs].join(' AND ')} AND provider = ${value(group.provider)}
         AND coalesce(dialect, '') = ${value(group.dialect)} AND complexity = ${value(group.complexity)}
         AND requested_model = ${value(group.model)} AND cost_usd > ${cost}`,
     parameters.values,
@@ -193,7 +194,7 @@ async function pairsOf({ client }: Context): Promise<Pair[]> {
   const { rows } = await client.query<Pair>(
     `SELECT coalesce(requested_model, model) AS model, detail AS to_model, complexity, count(*) AS calls,
             trim_scale(sum(cost_usd))::text AS cost_usd, trim_scale(sum(cost_usd - saved))::text AS would_cost_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = '${claim}' GROUP BY 1, 2, 3 ORDER BY sum(saved) DESC LIMIT 20`,
   );
   return rows;

@@ -1,5 +1,6 @@
+import { Parameters } from '../analytics/usage-query.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
-import { type Context, type Fact, type Finder, paidCalls } from './recommendation.ts';
+import { type Context, type Fact, type Finder, paid } from './recommendation.ts';
 import { unitPrices } from './unit-prices.ts';
 
 const claim = 'prompt-cache';
@@ -21,17 +22,17 @@ const model = 'coalesce(model, requested_model)';
 
 /** Prompts that began alike within minutes, at the full price of input each time. */
 export const promptCache: Finder = async (context) => {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const { rows } = await context.client.query<Seller>(
-    `SELECT provider, server_address, min(path) AS path, ${model} AS model FROM usage
-      WHERE ${where} AND ${uncached} GROUP BY 1, 2, 4`,
+    `SELECT provider, server_address, min(path) AS path, ${model} AS model FROM calls
+      WHERE ${paid} AND ${uncached} GROUP BY 1, 2, 4`,
     parameters.values,
   );
   for (const row of rows) await claimPrefixes(context, row);
   const { rows: groups } = await context.client.query<Record<string, Fact>>(
     `SELECT provider, ${model} AS model, workload, api_key, count(*) AS calls, sum(detail::bigint)::bigint AS repeated_tokens,
             trim_scale(sum(saved))::text AS potential_savings_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = '${claim}' GROUP BY 1, 2, 3, 4 ORDER BY sum(saved) DESC LIMIT 10`,
   );
   return [
@@ -55,13 +56,13 @@ async function claimPrefixes(context: Context, seller: Seller): Promise<void> {
   const at = context.range.end.getTime();
   const prices = unitPrices(context.pricer, { provider, baseUrl, model: seller.model, at });
   if (!prices || amountOf(prices.cacheRead) >= amountOf(prices.input)) return;
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const value = (each: unknown) => parameters.add(each);
   const tokens = (steps: string) => `least(input_tokens, ${step} * coalesce(${steps}, 0))`;
   await context.client.query(
     `WITH prefixes AS (
-       SELECT id, started_at, input_tokens, hash, n FROM usage, jsonb_array_elements_text(prefix_hashes) WITH ORDINALITY AS p(hash, n)
-        WHERE ${where} AND ${uncached} AND provider = ${value(provider)} AND server_address = ${value(server_address)}
+       SELECT id, started_at, input_tokens, hash, n FROM calls, jsonb_array_elements_text(prefix_hashes) WITH ORDINALITY AS p(hash, n)
+        WHERE ${paid} AND ${uncached} AND provider = ${value(provider)} AND server_address = ${value(server_address)}
           AND ${model} = ${value(seller.model)}),
      seen AS (
        SELECT *, started_at - lag(started_at) OVER by_hash <= ${kept} AS again,

@@ -1,4 +1,5 @@
-import { type Context, type Fact, type Finder, paidCalls } from './recommendation.ts';
+import { Parameters } from '../analytics/usage-query.ts';
+import { type Context, type Fact, type Finder, paid } from './recommendation.ts';
 import { unitPrices } from './unit-prices.ts';
 
 const claim = 'reasoning-effort';
@@ -18,12 +19,12 @@ interface Group {
 
 /** Thinking that simple calls paid for, beyond what simple calls of the same model with little effort took. */
 export const reasoningEffort: Finder = async (context) => {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const { rows } = await context.client.query<Group>(
     `SELECT provider, server_address, min(path) AS path, coalesce(model, requested_model) AS model,
             ceil(avg(coalesce(reasoning_tokens, 0)) FILTER (WHERE ${little}))::bigint AS enough,
             count(*) FILTER (WHERE ${little}) AS known
-       FROM usage WHERE ${where} AND complexity = 'simple' AND outcome = 'completed' AND reasoning_effort IS NOT NULL
+       FROM calls WHERE ${paid} AND complexity = 'simple' AND outcome = 'completed' AND reasoning_effort IS NOT NULL
       GROUP BY 1, 2, 4
      HAVING count(*) FILTER (WHERE ${little}) >= ${minKnown} AND count(*) FILTER (WHERE ${much}) > 0`,
     parameters.values,
@@ -33,7 +34,7 @@ export const reasoningEffort: Finder = async (context) => {
     `SELECT coalesce(model, requested_model) AS model, reasoning_effort, workload, count(*) AS calls,
             sum(reasoning_tokens)::bigint AS reasoning_tokens, detail AS enough_tokens_a_call,
             trim_scale(sum(saved))::text AS potential_savings_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = '${claim}' GROUP BY 1, 2, 3, detail ORDER BY sum(saved) DESC LIMIT 10`,
   );
   return [
@@ -54,12 +55,12 @@ async function claimThinking(context: Context, group: Group): Promise<void> {
   const baseUrl = `https://${server_address}${path}`;
   const prices = unitPrices(context.pricer, { provider, baseUrl, model, at: context.range.end.getTime() });
   if (!prices) return;
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const value = (each: unknown) => parameters.add(each);
   await context.client.query(
     `INSERT INTO claims
      SELECT '${claim}', id, started_at, least(cost_usd, (reasoning_tokens - ${value(enough)}::bigint) * ${value(prices.output)}::numeric), ${value(String(enough))}
-       FROM usage WHERE ${where} AND complexity = 'simple' AND outcome = 'completed' AND ${much} AND provider = ${value(provider)}
+       FROM calls WHERE ${paid} AND complexity = 'simple' AND outcome = 'completed' AND ${much} AND provider = ${value(provider)}
         AND server_address = ${value(server_address)} AND coalesce(model, requested_model) = ${value(model)}
         AND reasoning_tokens > ${value(enough)}::bigint`,
     parameters.values,

@@ -1,5 +1,6 @@
 import { type Pool, withConnection } from '../db/pool.ts';
 import { batchable } from './batch.ts';
+import { gatherCalls } from './calls.ts';
 import { type Claimed, dearestOf, openClaims, sumClaims, totalOf } from './claims.ts';
 import { maxTokens } from './max-tokens.ts';
 import { modelDowngrade } from './model-downgrade.ts';
@@ -49,6 +50,7 @@ export function recommend(pool: Pool, context: Omit<Context, 'client'>): Promise
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await client.query("SET LOCAL work_mem = '64MB'");
     await client.query('SET LOCAL jit = off');
+    await gatherCalls(client, context);
     await openClaims(client);
     const drafts: Draft[] = [];
     for (const find of finders) drafts.push(...(await find({ ...context, client })));

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import type { TimeRange } from '../analytics/dates.ts';
-import { Parameters } from '../analytics/usage-query.ts';
 import type { Policy } from '../config/policy/policy.ts';
 import type { Config } from '../config/schema.ts';
 import type { Pricer } from '../usage/price.ts';
@@ -41,7 +40,7 @@ export interface Draft {
 
 /** The organization and the period that are looked at. */
 export interface Context {
-  /** In a transaction that has the table of claims.ts. */
+  /** In a transaction that has the tables of calls.ts and claims.ts. */
   client: PoolClient;
   organization: string;
   range: TimeRange;
@@ -59,16 +58,8 @@ export interface Context {
 
 export type Finder = (context: Context) => Promise<Draft[]>;
 
-/** The condition for calls that were paid for, of the application's own accord. */
-export function paidCalls({ organization, range }: Pick<Context, 'organization' | 'range'>): {
-  parameters: Parameters;
-  where: string;
-} {
-  const parameters = new Parameters();
-  const where = `organization = ${parameters.add(organization)} AND started_at >= ${parameters.add(range.start)}
-     AND started_at < ${parameters.add(range.end)} AND cache NOT IN ('hit', 'coalesced') AND purpose IS NULL AND cost_usd > 0`;
-  return { parameters, where };
-}
+/** The condition for `calls` that were paid for. */
+export const paid = "cache NOT IN ('hit', 'coalesced') AND cost_usd > 0";
 
 /** The greatest; of none, nothing. */
 export function mostOf(amounts: Iterable<Amount>): Amount {

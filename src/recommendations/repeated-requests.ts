@@ -117,30 +117,25 @@ const repeated = (where: string) => `
   SELECT id, cache_key, started_at::text AS started_at, extract(epoch FROM started_at)::float8 * 1000 AS started_ms,
          extract(epoch FROM started_at)::float8 * 1000 + duration_ms AS ended_ms, cache,
          (CASE WHEN cache IN ('hit', 'coalesced') THEN saved_usd ELSE cost_usd + coalesce(tool_usd, 0) END)::text AS usd
-    FROM usage
+    FROM calls
    WHERE ${where} AND cache_key IN (
-           SELECT cache_key FROM usage WHERE ${where} GROUP BY cache_key HAVING count(*) > 1 AND sum(cost_usd) > 0)
-   ORDER BY cache_key, usage.started_at, id`;
-const answered =
-  "organization = $1 AND started_at >= $2 AND started_at < $3 AND cache_key IS NOT NULL AND outcome = 'completed' AND purpose IS NULL";
+           SELECT cache_key FROM calls WHERE ${where} GROUP BY cache_key HAVING count(*) > 1 AND sum(cost_usd) > 0)
+   ORDER BY cache_key, calls.started_at, id`;
+const answered = "cache_key IS NOT NULL AND outcome = 'completed' AND started_at >= $1";
 
 /**
  * Goes through the calls of each key in their order, as a cache of each plan would have, and writes what each
  * plan saves of which call. Returns the sums by plan.
  */
 async function claimRepeats(
-  { client, organization, range }: Context,
+  { client, range }: Context,
   plans: Plan[],
   ttlNow: number | null,
 ): Promise<Amount[]> {
   await client.query(
     'CREATE TEMP TABLE repeats (id uuid, started_at timestamptz, cache_key text, plan integer, saved numeric) ON COMMIT DROP',
   );
-  await client.query(`DECLARE repeated NO SCROLL CURSOR FOR ${repeated(answered)}`, [
-    organization,
-    range.start,
-    range.end,
-  ]);
+  await client.query(`DECLARE repeated NO SCROLL CURSOR FOR ${repeated(answered)}`, [range.start]);
   const sums = plans.map(() => 0n);
   const shelves = plans.map(({ ttlMs }) => new Shelf(ttlMs));
   const present = new Shelf(ttlNow ?? 0);
@@ -200,10 +195,10 @@ async function keep(client: PoolClient, plan: number, claim: string): Promise<vo
 /** The keys that would have saved the most, and what is asked under them. */
 async function keysOf(client: PoolClient, claim: string): Promise<Record<string, Fact>[]> {
   const { rows } = await client.query<Record<string, Fact>>(
-    `SELECT usage.cache_key, min(coalesce(model, requested_model)) AS model, min(operation) AS operation,
+    `SELECT calls.cache_key, min(coalesce(model, requested_model)) AS model, min(operation) AS operation,
             min(workload) AS workload, min(api_key) AS api_key, count(*) AS calls,
             trim_scale(sum(saved))::text AS potential_savings_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = $1 GROUP BY 1 ORDER BY sum(saved) DESC, 1 LIMIT 10`,
     [claim],
   );

@@ -1,4 +1,5 @@
-import { type Fact, type Finder, paidCalls } from './recommendation.ts';
+import { Parameters } from '../analytics/usage-query.ts';
+import { type Fact, type Finder, paid } from './recommendation.ts';
 
 const claim = 'retries';
 /** So many attempts at one request, each within five minutes of the one before, are a storm. */
@@ -6,7 +7,7 @@ const minAttempts = 5;
 
 /** Requests that were sent again and again, and paid for though nobody got the answer. */
 export const retries: Finder = async (context) => {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   await context.client.query(
     `INSERT INTO claims
      SELECT '${claim}', id, started_at, usd
@@ -16,9 +17,9 @@ export const retries: Finder = async (context) => {
                        FROM (SELECT id, cache_key, started_at, outcome, cost_usd + coalesce(tool_usd, 0) AS usd,
                                     coalesce(started_at - lag(started_at) OVER (PARTITION BY cache_key ORDER BY started_at)
                                              > interval '5 minutes', true) AS is_first
-                               FROM usage
-                              WHERE ${where} AND cache_key IN (
-                                SELECT cache_key FROM usage WHERE ${where} AND outcome IN ('disconnected', 'upstream_error')
+                               FROM calls
+                              WHERE ${paid} AND cache_key IN (
+                                SELECT cache_key FROM calls WHERE ${paid} AND outcome IN ('disconnected', 'upstream_error')
                                  GROUP BY 1 HAVING count(*) >= ${minAttempts - 1})) AS calls) AS runs) AS storms
       WHERE attempts >= ${minAttempts} AND is_repeated AND outcome IN ('disconnected', 'upstream_error')`,
     parameters.values,
@@ -27,7 +28,7 @@ export const retries: Finder = async (context) => {
     `SELECT workload, api_key, coalesce(model, requested_model) AS model, outcome, count(*) AS calls,
             count(DISTINCT cache_key) AS requests, round(max(duration_ms)) AS longest_ms,
             trim_scale(sum(saved))::text AS potential_savings_usd
-       FROM claims JOIN usage USING (id, started_at)
+       FROM claims JOIN calls USING (id, started_at)
       WHERE claim = '${claim}' GROUP BY 1, 2, 3, 4 ORDER BY sum(saved) DESC LIMIT 10`,
   );
   return [

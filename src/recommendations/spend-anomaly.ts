@@ -1,3 +1,4 @@
+import { condition, Parameters } from '../analytics/usage-query.ts';
 import { type Amount, amountOf, toDecimal } from '../usage/prices/decimal.ts';
 import {
   type Context,
@@ -6,7 +7,7 @@ import {
   hasEntry,
   mostOf,
   nameOf,
-  paidCalls,
+  paid,
   withEntry,
 } from './recommendation.ts';
 
@@ -31,11 +32,16 @@ interface Day {
 /** Workloads that have spent in a day far more than in any day of the two weeks before. */
 export const spendAnomaly: Finder = async (context) => {
   const start = new Date(context.range.start.getTime() - historyMs);
-  const { parameters, where } = paidCalls({ ...context, range: { ...context.range, start } });
+  const parameters = new Parameters();
+  const where = condition(parameters, {
+    organization: context.organization,
+    range: { ...context.range, start },
+    filter: {},
+  });
   const day = `(started_at AT TIME ZONE ${parameters.add(context.zone)})::date`;
   const { rows } = await context.client.query<Day>(
     `SELECT workload, ${day}::text AS day, ${day} - date '1970-01-01' AS number, sum(cost_usd)::text AS cost
-       FROM usage WHERE ${where} AND workload IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 3`,
+       FROM usage WHERE ${where} AND purpose IS NULL AND ${paid} AND workload IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 3`,
     parameters.values,
   );
   const drafts: Draft[] = [];
@@ -91,15 +97,15 @@ async function claimBeyond(
   context: Context,
   { claim, workload, day, cap }: { claim: string; workload: string; day: string; cap: string },
 ): Promise<void> {
-  const { parameters, where } = paidCalls(context);
+  const parameters = new Parameters();
   const value = (each: unknown) => parameters.add(each);
   const budget = `${value(cap)}::numeric`;
   await context.client.query(
     `INSERT INTO claims
      SELECT ${value(claim)}, id, started_at, least(cost_usd, spent - ${budget})
        FROM (SELECT id, started_at, cost_usd, sum(cost_usd) OVER (ORDER BY started_at, id) AS spent
-               FROM usage WHERE ${where} AND workload = ${value(workload)}
-                AND (started_at AT TIME ZONE ${value(context.zone)})::date = ${value(day)}::date) AS calls
+               FROM calls WHERE ${paid} AND workload = ${value(workload)}
+                AND (started_at AT TIME ZONE ${value(context.zone)})::date = ${value(day)}::date) AS day
       WHERE spent > ${budget}`,
     parameters.values,
   );

@@ -39,7 +39,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const pool = createPool(config.postgres.url, { log, max: 20 });
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
-  const source = { pricer, baseUrl: (provider: string) => config.providers[provider]?.base_url };
+  const source = { pricer, providers: config.providers };
   const records = createCollector({
     pool,
     grpc: config.listen.otlp_grpc,

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
-import { formatAddress } from '../config/address.ts';
+import { formatAddress, localUrl } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
@@ -90,7 +90,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const paces = createPaces(redis, now);
   const replays = createReplays({
     ...config,
-    client: createEgressClient(`http://${formatAddress(config.listen.egress)}`),
+    client: createEgressClient(config.processor.egress ?? localUrl(config.listen.egress)),
     own,
     keep: pool && createComparisonStore(pool),
     log,

@@ -14,7 +14,7 @@ export const repriceRange: Role = async ({ settings, log, options }) => {
     const fingerprint = createFingerprint(await readHashKey(pool));
     const result = await reprice(pool, range, {
       pricer: createPricer(createOverrides(config.models, config.price_agreements, fingerprint)),
-      baseUrl: (provider) => config.providers[provider]?.base_url,
+      providers: config.providers,
       dryRun: options.dryRun !== undefined,
     });
     const { looked, changed, adjusted, unpricedBefore, unpricedAfter } = result;

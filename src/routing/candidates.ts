@@ -29,7 +29,7 @@ export interface Surroundings {
     usage: TokenUsage,
   ): { usd: number; contextWindow: number | null } | null;
   pace(provider: string, model: string): Pace | null;
-  /** Why the provider is left alone for now; null: it is well. */
+  /** Why the model is left alone for now; null: it is well. */
   ailing(provider: string, model: string): string | null;
   /** Why the call cannot be carried to this model in its dialect; null: it can. */
   cannotCarry(provider: string, model: string): string | null;

@@ -38,7 +38,14 @@ export interface Choice {
 /** Chooses the model of a table for a call; the reason is meant for people. */
 export function choose(
   call: Call,
-  by: { table: RoutingTable; complexity: Complexity; optimizeFor: OptimizeFor; kept: Kept | null },
+  by: {
+    table: RoutingTable;
+    complexity: Complexity;
+    optimizeFor: OptimizeFor;
+    kept: Kept | null;
+    /** The model that the call names; null: it leaves the choice to weir. */
+    asked: Candidate | null;
+  },
   around: Surroundings,
 ): Choice {
   const { complexity, optimizeFor } = by;
@@ -54,11 +61,12 @@ export function choose(
     first || !instead
       ? `${what}: ${pick.model}`
       : `${what}: ${pick.model}, since ${instead.model} cannot (${instead.whyNot.join('; ')})`;
-  const stay = optimizeFor === 'cost' ? stayOf(call, pick, by.kept, candidates, around) : null;
-  const same =
-    stay?.stays &&
-    candidates.find((each) => each.model === stay.model && each.provider === by.kept?.provider);
-  if (!stay || !same) return { chosen: pick, reason, candidates, stay };
+  // Not good enough for this turn, or not able to take it; the model that was asked for is.
+  const same = [...candidates.filter(isAble), ...(by.asked ? [by.asked] : [])].find(
+    ({ model, provider }) => model === by.kept?.model && provider === by.kept.provider,
+  );
+  const stay = same && by.kept && optimizeFor === 'cost' ? stayOf(call, pick, by.kept, around) : null;
+  if (!stay?.stays || !same) return { chosen: pick, reason, candidates, stay };
   const gain = (stay.switchUsd - stay.stayUsd).toFixed(6);
   const because = `${complexity} call: stays with ${same.model}, whose prompt cache holds ${stay.cachedTokens} tokens of this conversation; ${pick.model} would cost $${gain} more`;
   return { chosen: same, reason: because, candidates, stay };
@@ -81,18 +89,8 @@ function compare(a: number, b: number): number {
 }
 
 /** What it costs to stay with the model that has the conversation cached, and to go to another that has not. */
-function stayOf(
-  call: Call,
-  pick: Candidate,
-  kept: Kept | null,
-  candidates: readonly Candidate[],
-  around: Surroundings,
-): Stay | null {
-  if (!kept || (kept.model === pick.model && kept.provider === pick.provider) || pick.provider === null)
-    return null;
-  const old = candidates.find(({ model, provider }) => model === kept.model && provider === kept.provider);
-  // Not good enough for this turn, or not able to take it.
-  if (!old || !isAble(old)) return null;
+function stayOf(call: Call, pick: Candidate, kept: Kept, around: Surroundings): Stay | null {
+  if ((kept.model === pick.model && kept.provider === pick.provider) || pick.provider === null) return null;
   const usage = { ...noUsage, input: call.inputTokens, output: usualOutput(call) };
   const cacheRead = Math.min(kept.cachedTokens, call.inputTokens);
   const stay = around.price(kept.provider, kept.model, { ...usage, cacheRead });
@@ -110,26 +108,20 @@ function stayOf(
 /** Whether a call that named a model keeps it, and why; null: it goes to the one that was chosen. */
 export function keepReason(
   call: Call,
-  asked: { model: string; provider: string },
+  own: Candidate,
   choice: Choice,
   optimizeFor: OptimizeFor,
-  around: Surroundings,
 ): string | null {
   if (call.conversation.bound)
     return 'kept: it goes on from what its provider keeps, or uses the provider’s own tools';
   const { chosen } = choice;
   if (!chosen) return `kept: ${choice.reason}`;
-  if (chosen.model === asked.model && chosen.provider === asked.provider) return `kept: ${choice.reason}`;
-  const own = candidateOf(
-    `${asked.provider}/${asked.model}`,
-    { ...call, providers: null, maxLatencyMs: null },
-    around,
-  );
-  if (own.estimatedUsd === null) return `kept: ${asked.model} has no listed price to compare with`;
+  if (chosen.model === own.model && chosen.provider === own.provider) return `kept: ${choice.reason}`;
+  if (own.estimatedUsd === null) return `kept: ${own.model} has no listed price to compare with`;
   if (optimizeFor === 'cost' && (chosen.estimatedUsd === null || chosen.estimatedUsd >= own.estimatedUsd))
-    return `kept: ${asked.model} costs no more than ${chosen.model}`;
+    return `kept: ${own.model} costs no more than ${chosen.model}`;
   if (optimizeFor === 'latency' && chosen.expectedMs >= own.expectedMs)
-    return `kept: ${asked.model} is no slower than ${chosen.model}`;
+    return `kept: ${own.model} is no slower than ${chosen.model}`;
   return null;
 }
 

@@ -6,6 +6,8 @@ import type { Kept } from './choose.ts';
 /** Providers keep a prompt for five to ten minutes after its last use (OpenAI, Anthropic: "Prompt caching"). */
 const keptMs = 5 * 60_000;
 const maxKept = 50_000;
+/** A shorter prompt is not kept: by OpenAI and most of Anthropic's and Google's models (their guides, as above). */
+export const minCachedTokens = 1_024;
 
 /** Which model took a conversation last, and what of it lies in that model's prompt cache. */
 export interface Conversations {
@@ -22,10 +24,9 @@ export function createConversations(redis: RedisConnection | null): Conversation
   return {
     async find(organization, opening) {
       const key = keyOf(organization, opening);
-      const known = here.get(key);
-      if (known || !redis) return known ?? null;
-      const text = await redis.run(() => redis.client.get(key)).catch(() => null);
-      return text === null ? null : parse(text);
+      // The last turn may have gone through another process: what Redis has is newer.
+      const text = redis && (await redis.run(() => redis.client.get(key)).catch(() => null));
+      return (text ? parse(text) : here.get(key)) ?? null;
     },
     keep(organization, opening, kept) {
       const key = keyOf(organization, opening);
@@ -67,5 +68,5 @@ export function cachedTokensOf(
   const told = (cacheRead ?? 0) + (cacheWrite ?? 0);
   if (api !== 'openai') return told;
   const prompt = input ?? 0;
-  return Math.max(told, prompt >= 1_024 ? prompt - (prompt % 128) : 0);
+  return Math.max(told, prompt >= minCachedTokens ? prompt - (prompt % 128) : 0);
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Conversation } from '../dialects/conversation.ts';
 import type { Pricer } from '../usage/price.ts';
 import { amountOf } from '../usage/prices/decimal.ts';
-import { type Call, placeOf, type Surroundings } from './candidates.ts';
+import { type Call, candidateOf, placeOf, type Surroundings } from './candidates.ts';
 import { type CannotCarry, dialectOf, type Foreign } from './carry.ts';
 import { baselineOf, type Choice, choose, type Kept, keepReason } from './choose.ts';
 import { baseComplexity, type Complexity, complexTokens, keywordIn, scoredComplexity } from './complexity.ts';
@@ -34,7 +34,7 @@ export interface RouteRequest {
   provider: string;
   /** The model that it named; null: it leaves the choice to weir. */
   model: string | null;
-  /** The model that a call which leaves the choice to weir names for comparison; null: the profile's. */
+  /** What the call is compared with: the model that it names, by its name at the provider; null: the profile's. */
   comparedWith: string | null;
   /** In place of the policy's. */
   profile: string | null;
@@ -48,6 +48,8 @@ export interface RouteRequest {
   /** Why the caller may not call this model at this provider; null: it may. */
   forbidden(provider: string, model: string): string | null;
   hasKey(provider: string): boolean;
+  /** The organization whose keys pay; null: the caller's own does. */
+  payer: string | null;
   cannotCarry: CannotCarry;
 }
 
@@ -94,14 +96,16 @@ export function createRouter(options: {
   now: () => number;
 }): Router {
   const { providers, models, pricer, paces, tokens, scorer, now } = options;
+  const configured = createModels(models);
   const price: Surroundings['price'] = (provider, model, usage) => {
     const base = providers[provider]?.base_url;
     if (base === undefined) return null;
-    const query = { provider, baseUrl: base, model, usage, parts: [], tools: {}, at: now() };
-    const found = pricer({ ...query, serviceTier: null, terms: {}, credential: null });
+    const query = { provider, baseUrl: base, usage, parts: [], tools: {}, at: now() };
+    const ask = (name: string) =>
+      pricer({ ...query, model: name, serviceTier: null, terms: {}, credential: null });
+    const found = ask(model) ?? ask(configured(model)?.model ?? model);
     return found && { usd: Number(amountOf(found.usd)) / 1e18, contextWindow: found.contextWindow };
   };
-  const configured = createModels(models);
   const dialectThere = (provider: string, model: string, dialect: string) => {
     const api = providers[provider]?.api;
     return api ? dialectOf({ provider, api, model: configured(model) }, dialect) : dialect;
@@ -142,7 +146,7 @@ export function createRouter(options: {
         forbidden: request.forbidden,
         hasKey: request.hasKey,
         pace: paces.of,
-        ailing: paces.ailing,
+        ailing: (provider, model) => paces.ailing(provider, model, request.payer),
       };
       const asked = request.model === null ? null : { provider: request.provider, model: request.model };
       if (!table) {
@@ -162,15 +166,23 @@ export function createRouter(options: {
         maxLatencyMs: wishes.maxLatencyMs,
         providers: narrowed(policy.providers, wishes.providers),
       };
-      const choice = choose(call, { table, complexity, optimizeFor, kept: request.kept }, around);
+      const own =
+        asked &&
+        candidateOf(
+          `${asked.provider}/${asked.model}`,
+          { ...call, providers: null, maxLatencyMs: null },
+          around,
+        );
+      const by = { table, complexity, optimizeFor, kept: request.kept, asked: own };
+      const choice = choose(call, by, around);
       const usual = baselineOf(table, policy.baseline_model, around);
       const usualPlace = usual.provider === null ? null : { provider: usual.provider, model: usual.model };
       const compared =
         request.comparedWith === null ? null : { provider: request.provider, model: request.comparedWith };
-      const baseline = asked ?? compared ?? usualPlace;
+      const baseline = compared ?? asked ?? usualPlace;
       const decided = { profile, optimizeFor, choice, reason: choice.reason, baseline };
-      if (asked) {
-        const reason = keepReason(call, asked, choice, optimizeFor, around);
+      if (own) {
+        const reason = keepReason(call, own, choice, optimizeFor);
         if (reason !== null) return { ...decided, kind: 'keep', reason };
       }
       const { chosen } = choice;

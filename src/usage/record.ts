@@ -124,15 +124,20 @@ export interface UsageRecord {
   routingMode: 'off' | 'shadow' | 'on' | null;
   /** The model that weir chose in place of the one asked for; null: the call kept its own. */
   routingModel: string | null;
+  routingProvider: string | null;
   routingReason: string | null;
   /** In shadow: what the chosen model would have cost, estimated. */
   routingUsd: string | null;
   /** What the call is compared with: the model asked for, or the one that `auto` stands for. */
   baselineModel: string | null;
+  baselineProvider: string | null;
   /** What that would have cost. 0 for calls of weir's own. */
   baselineUsd: string | null;
   /** `provider`: by the provider's counts, of one tokenizer for both; `counted`; `estimated`. */
   baselineSource: UsageSource | null;
+  /** Tokens, where they were counted by the tokenizer of its model. */
+  baselineInput: number | null;
+  baselineOutput: number | null;
   /** Calls that weir makes itself, `replay` or `judge`, and attempts that others replaced, `attempt`; and the exchange they are about. */
   purpose: string | null;
   purposeOf: string | null;

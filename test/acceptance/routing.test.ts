@@ -278,6 +278,67 @@ test('/route/explain tells where a call would go, and why, and sends nothing', a
   assert.equal(provider.requests.length, before);
 });
 
+test('what the policy or the key does not allow is no candidate; explain and the refusal say so of each', async () => {
+  const headers = { authorization: `Bearer ${weir.adminKey}`, 'content-type': 'application/json' };
+  const patch = (body: object) =>
+    fetch(`${weir.api}/policy`, {
+      method: 'PATCH',
+      headers: { ...headers, 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify(body),
+    });
+  const made = await fetch(`${weir.api}/keys`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ scope: 'call', name: 'narrow', models: ['gpt-4'], providers: ['openai'] }),
+  });
+  assert.equal(made.status, 201, await made.clone().text());
+  const { secret } = (await made.json()) as { secret: string };
+  const byKey = (extra: Extra, at = 0) =>
+    smart({ messages: user(`Of the ${at}th weir?`), ...extra }, { authorization: `Bearer ${secret}` });
+  // Processors know a new key within two seconds.
+  let allowed = await byKey({});
+  for (let at = 1; allowed.status === 401; at++) allowed = await byKey({}, at);
+  assert.equal(allowed.headers.get('x-weir-model'), 'gpt-4', await allowed.clone().text());
+  assert.match(
+    allowed.headers.get('x-weir-routing-reason') ?? '',
+    /medium call, best cost: gpt-4, since gpt-3.5-turbo cannot \(The model gpt-3.5-turbo is not allowed for this API key/,
+  );
+  const none = await byKey({ model: 'weir/elsewhere', providers: ['other'] });
+  assert.equal(none.headers.get('x-weir-error'), 'no_model_able');
+  const { error } = (await none.json()) as { error: { message: string } };
+  assert.match(error.message, /gpt-4o-mini: The provider other is not allowed for this API key/);
+  assert.match(error.message, /gpt-4o: the provider openai is not allowed; The model gpt-4o is not allowed/);
+
+  assert.equal((await patch({ models: ['gpt-4*'], providers: ['openai'] })).status, 200);
+  const explained = await fetch(`${weir.api}/route/explain`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ messages: user('How far is it?') }),
+  });
+  const { model, candidates } = (await explained.json()) as Explained;
+  const whyNot = Object.fromEntries(candidates.map((each) => [each.model, each.why_not.join('; ')]));
+  assert.equal(model, 'gpt-4-turbo');
+  assert.match(whyNot['gpt-3.5-turbo'] ?? '', /not allowed for your organization. Allowed models: gpt-4\*/);
+  assert.match(
+    whyNot['claude-3-sonnet'] ?? '',
+    /The provider anthropic is not allowed for your organization/,
+  );
+  for (let used: string | null = null, at = 0; used !== 'gpt-4-turbo'; at++)
+    used = (await smart({ messages: user(`How far is the ${at}th?`) })).headers.get('x-weir-model');
+  // The path alone names a provider that is forbidden: who is asked for by name is refused, auto goes elsewhere.
+  assert.equal((await patch({ models: null, providers: ['other'] })).status, 200);
+  const named = (at: number) =>
+    client()
+      .chat.completions.create(ask('gpt-4o', `Who may, the ${at}th time?`))
+      .catch((error: unknown) => error);
+  let refused: unknown = null;
+  for (let at = 0; !(refused instanceof OpenAI.PermissionDeniedError); at++) refused = await named(at);
+  assert.equal(refused.code, 'provider_not_allowed');
+  const open = await client().chat.completions.create(ask('weir/elsewhere', 'Who may?')).withResponse();
+  assert.equal(open.response.headers.get('x-weir-provider'), 'other');
+  assert.equal((await patch({ models: null, providers: null })).status, 200);
+});
+
 test('an organization’s policy in shadow writes down what it would do, and changes nothing', async () => {
   const patch = (routing: object) =>
     fetch(`${weir.api}/policy`, {

@@ -14,7 +14,7 @@ try {
   await migrate(pool);
   await pool.query('SET statement_timeout = 0');
   const started = performance.now();
-  const batch = 500_000;
+  const batch = 100_000;
   for (let from = 0; from < rows; from += batch) {
     await pool.query(
       `INSERT INTO usage (trace_id, span_id, started_at, duration_ms, first_chunk_ms, id, organization, api_key, end_user,

@@ -1,8 +1,11 @@
 // Parts by themselves, in this process: what it costs to know a caller, what a chunk of a stream costs to watch, how many
 // tokens are counted and how many rows are taken a second.
 import type { TestContext } from 'node:test';
+import { readConversation } from '../../src/dialects/conversation.ts';
 import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
 import { findDialect } from '../../src/dialects/registry.ts';
+import { createScorer } from '../../src/routing/scorer.ts';
+import { createTokens } from '../../src/routing/tokens.ts';
 import { replyTranslator } from '../../src/translate/reply.ts';
 import { translateRequest } from '../../src/translate/translate.ts';
 import { createCounter } from '../../src/usage/count/counter.ts';
@@ -25,6 +28,32 @@ function observe(dialect: typeof openaiChat, event: Buffer, filtered: boolean): 
     observer?.push(event);
   }
   return `${(((performance.now() - started) * 1000) / chunks).toFixed(2)} µs`;
+}
+
+/** Microseconds to tell how hard a prompt of 10 KB is, by the trained scorer and by the rules. */
+async function assess(): Promise<Record<string, string>> {
+  const prose =
+    'Suppose that f(x) = 3x + 2, and that it must not exceed 10: which of the following is true? ';
+  const content = Array.from({ length: 128 }, (_, at) => `${at}. ${prose}`)
+    .join('')
+    .slice(0, 10_240);
+  const conversation = readConversation({ messages: [{ role: 'user', content }] });
+  const scorer = createScorer();
+  const tokens = await createTokens();
+  const each = (work: () => unknown) => {
+    for (let warm = 0; warm < 200; warm++) work();
+    const started = performance.now();
+    for (let at = 0; at < 2_000; at++) work();
+    return `${(((performance.now() - started) * 1_000) / 2_000).toFixed(0)} µs`;
+  };
+  if (!conversation) throw new Error('no conversation');
+  const times = {
+    'score 10 KB of prompt': each(() => scorer.score(conversation)),
+    'score 10 KB of prompt, with reasons': each(() => scorer.explain(conversation)),
+    'count the tokens of 10 KB of prompt up to 500': each(() => tokens.upTo(conversation.texts, 500)),
+  };
+  tokens.free();
+  return times;
 }
 
 const to = {
@@ -111,6 +140,7 @@ export async function benchParts(): Promise<void> {
     'watch a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), false),
     'watch and filter a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), true),
     'watch a chunk, anthropic-messages': anthropic && observe(anthropic, event, false),
+    ...(await assess()),
     'translate 1 KB, chat → messages': translateOne(1_000),
     'translate 100 KB, chat → messages': translateOne(100_000),
     'translate a chunk, messages → chat': translateChunks(event),

@@ -15,7 +15,7 @@ const row = z.object({
 /** A prompt, and what a stronger model gains on it: 1, 0, or -1 where only the weaker one was right. */
 export interface Labelled {
   prompt: string;
-  /** For comparison alone: no scorer is told it. */
+  /** For comparison, and to even out labels that are learnt from: no scorer is told it. */
   subject: string;
   gain: number;
   /** The set it is from. */

@@ -39,7 +39,7 @@ const priced = (inputPrice: string) => ({
       (key) => key,
     ),
   ),
-  baseUrl: () => 'https://api.openai.com/v1',
+  providers: { openai: { base_url: 'https://api.openai.com/v1' } },
   dryRun: false,
 });
 

@@ -76,6 +76,21 @@ test('what was concluded from a journal gives way to how the call went, in any o
   }
 });
 
+test('the longest names that are taken, in any script, are no reason to refuse a call', async (t) => {
+  const { export: send, rows } = await startCollector(t);
+  const name = () =>
+    String.fromCodePoint(...Array.from({ length: 512 }, () => 0x4e00 + Math.floor(Math.random() * 20_000)));
+  const record = usageRecord({
+    model: name(),
+    requestedModel: name(),
+    user: name(),
+    provider: name(),
+    workload: name(),
+  });
+  assert.deepEqual(await send('traces', traceRequest([record])), {});
+  assert.equal((await rows('SELECT FROM usage')).length, 1);
+});
+
 test('a poisoned record costs itself only, and is kept with the reason', async (t) => {
   const { export: send, post, rows } = await startCollector(t);
   const good = Array.from({ length: 50 }, () => usageRecord());

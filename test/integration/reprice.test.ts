@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { breakdown } from '../../src/analytics/breakdown.ts';
+import { routingReport } from '../../src/analytics/routing.ts';
+import { closePeriod } from '../../src/collector/closed-periods.ts';
 import { reprice } from '../../src/collector/reprice.ts';
+import { comparison } from '../../src/exchange/baseline.ts';
+import { priceFields } from '../../src/exchange/pricing.ts';
 import { createPricer } from '../../src/usage/pricer.ts';
 import { createOverrides } from '../../src/usage/prices/overrides.ts';
-import { noUsage } from '../../src/usage/record.ts';
+import { noUsage, type UsageRecord } from '../../src/usage/record.ts';
 import { startCollector } from '../fixtures/collector.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 
@@ -30,7 +34,10 @@ test('what had no price gets one, at its own date, and nothing else is touched',
     usageRecord({ ...at(day), user: 'listed' }),
   ];
   await send('traces', traceRequest(records));
-  const options = { pricer: createPricer(overrides), baseUrl: () => 'https://api.openai.com/v1' };
+  const options = {
+    pricer: createPricer(overrides),
+    providers: { openai: { base_url: 'https://api.openai.com/v1' } },
+  };
   const expected = { looked: 5, changed: 3, adjusted: 0, unpricedBefore: 3, unpricedAfter: 1 };
   const read = () =>
     rows(
@@ -52,6 +59,78 @@ test('what had no price gets one, at its own date, and nothing else is touched',
   ]);
   const again = await reprice(pool, range, { ...options, dryRun: false });
   assert.equal(again.changed, 0);
+});
+
+test('what a routed call is compared with is priced anew as well, in closed periods by an adjustment', async (t) => {
+  const { export: send, rows, pool } = await startCollector(t);
+  const old = { 'house-llm': { price: { input_mtok: '1', output_mtok: '1' } } };
+  const source = (models: Parameters<typeof createOverrides>[0]) => ({
+    pricer: createPricer(createOverrides(models, [], (credential) => credential)),
+    providers: { openai: { base_url: 'https://api.openai.com/v1' } },
+  });
+  const routed = (user: string, facts: Partial<UsageRecord>): UsageRecord => {
+    const record = usageRecord({
+      ...{ user, startedAt: day, endedAt: day + 1, usage, usageSource: 'provider', routingMode: 'on' },
+      ...{ routingModel: 'gpt-4o', routingProvider: 'openai', model: 'gpt-4o' },
+      ...{ baselineModel: 'house-llm', baselineProvider: 'openai', ...facts },
+    });
+    const openai = { provider: { base_url: 'https://api.openai.com/v1' } };
+    return {
+      ...record,
+      ...priceFields(record, openai, source(old).pricer),
+      ...comparison(record, source(old)),
+    };
+  };
+  await send(
+    'traces',
+    traceRequest([
+      routed('told', {}),
+      routed('counted', { baselineInput: 500_000, baselineOutput: 0 }),
+      routed('before', { baselineProvider: null }),
+      routed('shadow', {
+        ...{ routingMode: 'shadow', routingModel: 'house-llm', baselineModel: null, baselineProvider: null },
+      }),
+      routed('own', { routingMode: null, routingModel: null, baselineModel: null, purpose: 'replay' }),
+    ]),
+  );
+  const read = () =>
+    rows(
+      `SELECT end_user, trim_scale(baseline_usd)::text AS baseline, baseline_source AS source,
+              trim_scale(routing_usd)::text AS routing FROM usage ORDER BY end_user`,
+    );
+  const [before] = [{ end_user: 'before', baseline: null, source: null, routing: null }];
+  const own = { end_user: 'own', baseline: '0', source: null, routing: null };
+  const told = (counted: string, all: string) => [
+    before,
+    { end_user: 'counted', baseline: counted, source: 'counted', routing: null },
+    own,
+    { end_user: 'shadow', baseline: null, source: null, routing: all },
+    { end_user: 'told', baseline: all, source: 'estimated', routing: null },
+  ];
+  assert.deepEqual(await read(), told('0.5', '1.00001'));
+  const dearer = source({ 'house-llm': { price: { input_mtok: '2', output_mtok: '10' } } });
+  const result = await reprice(pool, range, { ...dearer, dryRun: false });
+  assert.deepEqual([result.looked, result.changed, result.adjusted], [5, 3, 0]);
+  assert.deepEqual(await read(), told('1', '2.0001'));
+
+  const all = { organization: 'default', range: { start: new Date(0), end: new Date() } };
+  const report = await routingReport(pool, all);
+  assert.deepEqual([report.routed.baseline_usd, report.shadow.routed_usd], ['3.0001', '2.0001']);
+  await closePeriod(pool, '2026-10-12T00:00:00Z', Date.now());
+  const closed = await reprice(pool, range, { ...source(old), dryRun: false });
+  assert.deepEqual([closed.changed, closed.adjusted], [0, 3]);
+  assert.deepEqual(await read(), told('1', '2.0001'));
+  const october = { start: new Date(day - 1), end: new Date(day + 1) };
+  assert.deepEqual(await routingReport(pool, { ...all, range: october }), report);
+  const later = await routingReport(pool, {
+    ...all,
+    range: { ...all.range, end: new Date(Date.now() + 1_000) },
+  });
+  const { cost_usd, calls } = report.routed;
+  assert.deepEqual(later.routed, { calls, cost_usd, baseline_usd: '1.50001', saved_usd: '-3.50019' });
+  assert.deepEqual(later.shadow, { ...report.shadow, routed_usd: '1.00001' });
+  const again = await reprice(pool, range, { ...source(old), dryRun: false });
+  assert.equal(again.adjusted, 0);
 });
 
 test('a million tiny calls cost a million times one, to the last place', async (t) => {

@@ -289,7 +289,7 @@ test('a dead letter can be looked at, and tried again when what was wrong is rig
   const { admin: key } = await makeOrganization(pool, 'acme');
   const options = {
     pool,
-    source: { pricer: createPricer(), baseUrl: () => undefined },
+    source: { pricer: createPricer(), providers: {} },
     log: pino({ level: 'silent' }),
     now: () => start,
   };

@@ -84,7 +84,13 @@ test('calls are spread by weight, a conversation stays with one, and the stand-i
 test('who fails three times, or asks for it, is left alone for its time and taken back by itself', async () => {
   let clock = 1_000_000;
   const { order, paces } = await house(() => clock);
-  const failed = { provider: 'openai', model: 'gpt-4o', stream: false, good: false };
+  const failed = {
+    provider: 'openai',
+    model: 'gpt-4o',
+    stream: false,
+    outcome: 'away' as const,
+    organization: 'acme',
+  };
   const nothing = { firstMs: 0, durationMs: 0, outputTokens: 0 };
   for (let at = 0; at < 2; at++) paces.learn({ ...failed, ...nothing });
   assert.equal((await order('Hello')).length, 3);

@@ -44,9 +44,19 @@ test('a bootstrap holds the true mean about as often as it says', () => {
 test('a credential of weir’s own is of this installation, for ten minutes, and not to be changed', () => {
   let clock = 1_000;
   const own = createOwnCalls(Buffer.from('key'), () => clock);
-  const call = { organization: 'acme', apiKey: 'key_1', purpose: 'replay' as const, of: 'id' };
+  const call = {
+    organization: 'acme',
+    apiKey: 'key_1',
+    purpose: 'replay' as const,
+    of: 'id',
+    to: { provider: 'openai', model: 'x/y' },
+  };
   const credential = own.credential(call);
-  assert.deepEqual(own.caller(credential)?.tags, { 'weir:purpose': 'replay', 'weir:of': 'id' });
+  assert.deepEqual(own.caller(credential)?.tags, {
+    'weir:purpose': 'replay',
+    'weir:of': 'id',
+    'weir:to': 'openai/x/y',
+  });
   assert.equal(createOwnCalls(Buffer.from('other'), () => clock).caller(credential), null);
   for (let at = 'weir_own_'.length; at < credential.length - 1; at++) {
     const other = credential[at] === 'A' ? 'B' : 'A';

@@ -5,7 +5,9 @@ import { checkPolicy } from '../../src/config/policy/check.ts';
 import { policySchema } from '../../src/config/policy/policy.ts';
 import { routingPolicy } from '../../src/config/policy/routing.ts';
 import { levels } from '../../src/routing/complexity.ts';
+import type { RouteRequest } from '../../src/routing/router.ts';
 import { createScorer } from '../../src/routing/scorer.ts';
+import { failure, followed, paceOf, type Seen, success } from '../../src/routing/seen.ts';
 import { conversationOf, routeRequest, testRouter } from '../fixtures/router.ts';
 
 const { router } = await testRouter();
@@ -71,23 +73,56 @@ test('an ordinary call keeps a model that costs no more, one without a price, an
 test('what was measured decides whether a model is fast enough, and whether it is well', async () => {
   let clock = 0;
   const { router: learning, paces } = await testRouter({ now: () => clock });
-  const call = { provider: 'openai', model: 'gpt-3.5-turbo', stream: true, good: true };
+  const call = { provider: 'openai', model: 'gpt-3.5-turbo', organization: 'acme', stream: true };
   const streaming = (maxLatencyMs: number) =>
     learning.decide(routeRequest({ stream: true, wishes: { ...wishes, maxLatencyMs } }));
   assert.equal(streaming(450).kind, 'go');
   for (let at = 0; at < 20; at++)
-    paces.learn({ ...call, firstMs: 5_000, durationMs: 6_000, outputTokens: 50 });
+    paces.learn({ ...call, outcome: 'good', firstMs: 5_000, durationMs: 6_000, outputTokens: 50 });
   const late = streaming(450);
   assert(late.kind === 'refuse');
   assert.match(late.message, /gpt-3.5-turbo: it is expected to take 5000 ms, more than 450/);
   for (let at = 0; at < 3; at++)
-    paces.learn({ ...call, good: false, firstMs: 0, durationMs: 0, outputTokens: 0 });
+    paces.learn({ ...call, outcome: 'away', firstMs: 0, durationMs: 0, outputTokens: 0 });
   const ailing = learning.decide(routeRequest());
   assert(ailing.kind === 'go');
   assert.match(ailing.reason, /failed 3 times in a row/);
   clock += 60_000;
   const again = learning.decide(routeRequest());
   assert(again.kind === 'go' && again.to.model === 'gpt-3.5-turbo');
+});
+
+test('what was seen can be put together in any pieces, and weighs each call four fifths of the next', () => {
+  const calls = fc.array(
+    fc.record({ firstMs: fc.integer({ min: 1, max: 9_999 }), good: fc.boolean(), cut: fc.boolean() }),
+    { minLength: 1, maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(calls, (list) => {
+      const one = (each: (typeof list)[number], at: number) =>
+        each.good
+          ? success({ stream: true, firstMs: each.firstMs, durationMs: 10_000, outputTokens: 5 }, null, at)
+          : failure(at);
+      const whole = list.map(one).reduce((before, after) => followed(before, after));
+      const pieces: Seen[] = [];
+      for (const [at, each] of list.entries()) {
+        const last = each.cut ? undefined : pieces.pop();
+        pieces.push(followed(last, one(each, at)));
+      }
+      const together = pieces.reduce((before, after) => followed(before, after));
+      const good = list.filter((each) => each.good);
+      const weights = good.map((_, at) => 0.8 ** (good.length - 1 - at));
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const mean = good.reduce((sum, each, at) => sum + each.firstMs * (weights[at] ?? 0), 0) / total;
+      for (const seen of [whole, together]) {
+        assert(
+          good.length === 0 ? paceOf(seen) === null : Math.abs((paceOf(seen)?.firstMs ?? 0) - mean) < 1e-6,
+        );
+        assert.equal(seen.failures, list.length - 1 - list.findLastIndex((each) => each.good));
+        assert.equal(seen.calls, good.length);
+      }
+    }),
+  );
 });
 
 test('a conversation stays while its prompt cache is worth more than the saving, decided by money', () => {
@@ -122,13 +157,40 @@ test('a conversation stays while its prompt cache is worth more than the saving,
   assert(weak.kind === 'go' && weak.to.model === 'gpt-6.1-sol');
 });
 
+test('a call that names a model stays with it while its own prompt cache makes it cheaper, though no table has it', () => {
+  const asking = (kept: RouteRequest['kept']) =>
+    router.decide(
+      routeRequest({
+        ...{ policy: routingPolicy.parse({ profile: 'current' }), model: 'gpt-4.1', kept },
+        ...{ textChars: 400_000, maxOutputTokens: 50 },
+      }),
+    );
+  assert.equal(asking(null).kind, 'go');
+  const kept = asking({ provider: 'openai', model: 'gpt-4.1', cachedTokens: 99_968 });
+  assert.equal(kept.kind, 'keep');
+  assert.match(kept.reason, /^kept: medium call: stays with gpt-4.1, whose prompt cache holds 99968 tokens/);
+  assert(kept.choice.stay?.stays);
+  const other = asking({ provider: 'openai', model: 'gpt-4.1', cachedTokens: 10_000 });
+  assert.deepEqual([other.kind, other.choice.stay?.stays], ['go', false]);
+});
+
 test('a policy that names no profile there is, or turns its thresholds round, is refused', () => {
-  const world = { providers: ['openai'], hasKey: () => true, models: [], knowsModel: () => true };
+  const world = {
+    providers: ['openai'],
+    hasKey: () => true,
+    models: ['gpt-4o'],
+    knowsModel: (model: string) => model === 'gpt-4o',
+  };
   const refused = (routing: object) =>
     checkPolicy({ routing }, policySchema.parse({}), world).refused.map(({ pointer }) => pointer);
   assert.deepEqual(refused({ profile: 'current' }), []);
   assert.deepEqual(refused({ profile: 'curent' }), ['/routing/profile']);
   assert.deepEqual(refused({ thresholds: { medium: 0.5 } }), ['/routing/thresholds/medium']);
+  const row = { cost: ['gpt-4o', 'openai/of-my-own'], latency: 'gpt-4o', quality: 'gpt-4o' };
+  const tables = (quality: string) => ({ mine: { simple: row, medium: row, complex: { ...row, quality } } });
+  assert.deepEqual(refused({ tables: tables('gpt-4o') }), []);
+  assert.deepEqual(refused({ tables: tables('gtp-4o') }), ['/routing/tables/mine/complex/quality']);
+  assert.deepEqual(refused({ judge_model: 'gtp-4o', replay_percent: 1 }), ['/routing/judge_model']);
 });
 
 test('a score is the sum of what is told of it, whatever is asked', () => {

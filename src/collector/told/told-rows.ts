@@ -1,11 +1,11 @@
 import { type Pool, withConnection } from '../../db/pool.ts';
+import type { PriceSource } from '../../exchange/baseline.ts';
 import { priceFields } from '../../exchange/pricing.ts';
 import type { UsageRecord } from '../../usage/record.ts';
 import { bookChange } from '../bookings.ts';
 import { insertDeadLetters } from '../dead-letters.ts';
 import type { Refusals } from '../group-commit.ts';
 import { type Column, insertAllButFaulty, insertStatement, insertValues, storable } from '../insert.ts';
-import type { PriceSource } from '../priced-rows.ts';
 import { columns, keyOf } from '../usage-rows.ts';
 import { missing, readable, type UsageSpan } from '../usage-span.ts';
 
@@ -69,10 +69,10 @@ export async function writeTold(
   return refusals;
 }
 
-function priced(record: UsageRecord, { pricer, baseUrl }: PriceSource): UsageRecord {
+function priced(record: UsageRecord, { pricer, providers }: PriceSource): UsageRecord {
   const host = record.serverAddress || 'unknown.invalid';
   const base_url =
-    baseUrl(record.provider) ??
+    providers[record.provider]?.base_url ??
     (URL.canParse(`https://${host}`) ? `https://${host}` : 'https://unknown.invalid');
   return { ...record, ...priceFields(record, { provider: { base_url } }, pricer) };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Path } from '../introspect.ts';
 import { name } from '../values.ts';
 import type { PolicyCheck } from './check.ts';
+import { checkModel } from './names.ts';
 
 /** One model, or several in the order in which they are liked. */
 const models = z
@@ -43,7 +45,7 @@ export const routingPolicy = z.strictObject({
         .number()
         .default(0.118)
         .describe('From this score of the trained scorer on a call is medium.'),
-      complex: z.number().default(0.151).describe('From this score on a call is complex.'),
+      complex: z.number().default(0.147).describe('From this score on a call is complex.'),
     })
     .prefault({}),
   providers: z
@@ -79,7 +81,12 @@ export const routingPolicy = z.strictObject({
 /** Profiles that weir brings. */
 export const builtinProfiles = ['default', 'current'] as const;
 
-export const checkRouting: PolicyCheck = ({ policy: { routing } }, say) => {
+export const checkRouting: PolicyCheck = ({ policy: { routing }, world }, say) => {
+  for (const { path, entry } of entriesOf(routing)) {
+    // Who names a provider knows what it serves.
+    const isPlaced = world.providers.includes(entry.slice(0, Math.max(0, entry.indexOf('/'))));
+    if (!isPlaced) checkModel(entry, ['routing', ...path], world, say);
+  }
   const profiles = [...builtinProfiles, ...Object.keys(routing.tables)];
   if (!profiles.includes(routing.profile))
     say.refuse(
@@ -92,6 +99,24 @@ export const checkRouting: PolicyCheck = ({ policy: { routing } }, say) => {
   if (routing.judge_model !== undefined && routing.replay_percent === 0)
     say.warn(['routing', 'judge_model'], 'nothing is judged while routing.replay_percent is 0');
 };
+
+/** Every model that a policy names, and where. */
+function entriesOf({ tables, judge_model, baseline_model }: RoutingPolicy): { path: Path; entry: string }[] {
+  const single = Object.entries({ judge_model, baseline_model }).flatMap(([name, entry]) =>
+    entry === undefined ? [] : [{ path: [name], entry }],
+  );
+  const cells = Object.entries(tables).flatMap(([profile, levels]) =>
+    Object.entries(levels).flatMap(([level, row]) =>
+      Object.entries(row).flatMap(([optimizeFor, entries]) =>
+        entries.map((entry, at) => ({
+          path: ['tables', profile, level, optimizeFor, ...(entries.length > 1 ? [at] : [])],
+          entry,
+        })),
+      ),
+    ),
+  );
+  return [...single, ...cells];
+}
 
 export type RoutingPolicy = z.output<typeof routingPolicy>;
 export type OptimizeFor = (typeof optimizations)[number];
