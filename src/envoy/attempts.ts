@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { serversOf } from '../config/models.ts';
 import type { ProviderConfig } from '../config/schema.ts';
 import { http2, httpOptions, providerCluster, stripInternalHeaders, upstreamCodec } from './clusters.ts';
@@ -104,7 +105,7 @@ function attemptFilter(processor: number): Json {
         response_header_mode: 'SEND',
         response_body_mode: 'STREAMED',
         request_trailer_mode: 'SKIP',
-        response_trailer_mode: 'SKIP',
+        response_trailer_mode: 'SEND',
       },
     },
   );
@@ -122,6 +123,7 @@ function attemptCluster(
     providerCluster(provider, config, { filename: config.ca_file ?? rootsFile }),
   );
   const { hostname, protocol } = new URL(config.base_url);
+  const host = hostname.replace(/^\[|\]$/g, '');
   const tls = protocol === 'https:';
   const http_filters = [attemptFilter(processor), stripInternalHeaders, upstreamCodec];
   return Object.assign(plain, {
@@ -148,11 +150,15 @@ function attemptCluster(
         'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
         {
           // What `auto_sni` finds holds for all attempts of a call: the first one's name.
-          sni: hostname.replace(/^\[|\]$/g, ''),
-          auto_sni_san_validation: true,
+          sni: host,
           common_tls_context: {
             alpn_protocols: ['h2', 'http/1.1'],
-            validation_context: { trusted_ca: { filename: config.ca_file ?? rootsFile } },
+            validation_context: {
+              trusted_ca: { filename: config.ca_file ?? rootsFile },
+              match_typed_subject_alt_names: [
+                { san_type: isIP(host) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: host } },
+              ],
+            },
           },
         },
       ),

@@ -24,6 +24,8 @@ export interface Attempted {
   record(): UsageRecord | null;
   responseHead(head: ResponseHead): ResponsePlan;
   responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit>;
+  /** So many have been tried by now. */
+  tried(count: number): void;
   /** Writes down an attempt that another has replaced. */
   note(record: UsageRecord): void;
   /** Neither the call nor an attempt of it goes on. */
@@ -143,6 +145,7 @@ export class Attempts {
     for (const served of this.#servers.servers.slice(this.#started, until))
       this.failed({ ...nothing, served, billed: 'no' });
     this.#started = Math.max(this.#started, until);
+    if (this.#started > 0) this.#call.tried(this.#started);
   }
 
   #replaced(): void {

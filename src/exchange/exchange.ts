@@ -350,6 +350,7 @@ export class Exchange {
         return { body: out.body, edit: await signedEdit(signed, this.#services) };
       },
       record: () => this.#record,
+      tried: (attempts: number) => this.#note({ attempts }),
       responseHead: (head: ResponseHead) => this.#reply(head),
       responseBody: (bytes: Buffer, ended: boolean) => this.responseBody(bytes, ended),
       note: (record: UsageRecord) => this.#services.ledger.close(record),

@@ -74,6 +74,12 @@ export function serveAttempt(
         if (result.kind === 'goes') go(result);
         return;
       }
+      case 'response_trailers': {
+        // A body that trailers follow has no end of its own.
+        const released = waiting === null ? null : await each.release(true);
+        if (released?.kind === 'goes') go(released);
+        return reply({ response_trailers: {} });
+      }
       default:
         return reply({ [message.request]: {} });
     }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
+import { type Certificate, makeCertificate } from '../fixtures/certificates.ts';
 import { type ChatProvider, startChatProvider } from '../fixtures/chat-provider.ts';
 import {
   type FailingProvider,
@@ -9,6 +10,7 @@ import {
   startFailingProvider,
   startNoTls,
 } from '../fixtures/failing-provider.ts';
+import { type MockProvider, startProvider } from '../fixtures/provider.ts';
 import { startWeir, type TestWeir } from '../fixtures/weir.ts';
 
 /** What the ledger tells of the attempt that failed. */
@@ -29,11 +31,15 @@ const failures = Object.keys(told) as Failure[];
 let ailing: FailingProvider;
 let good: ChatProvider;
 let noTls: Awaited<ReturnType<typeof startNoTls>>;
+let certificate: Certificate;
+let secure: MockProvider;
 let weir: TestWeir;
 before(async () => {
   ailing = await startFailingProvider();
   good = await startChatProvider('sk-good');
   noTls = await startNoTls();
+  certificate = makeCertificate();
+  secure = await startProvider({ key: 'sk-secure', tls: certificate });
   const broken = { api: 'openai', base_url: `${ailing.url}/v1`, api_key: 'sk-ailing' };
   // What one test finds out of a provider is not to be known to the next.
   const names = [...failures, 'none', 'dies-late', 'left', 'all', 'all-too', 'claude'];
@@ -46,11 +52,18 @@ before(async () => {
         openai: { base_url: `${good.url}/v1`, api_key: 'sk-good' },
         anthropic: { base_url: good.url, api_key: 'sk-good' },
         ...Object.fromEntries(names.map((name) => [name, broken])),
+        secure: {
+          api: 'openai',
+          base_url: `${secure.url}/v1`,
+          api_key: 'sk-secure',
+          ca_file: certificate.file,
+        },
         'broken-tls': { ...broken, base_url: `https://127.0.0.1:${noTls.port}/v1` },
       },
       models: {
         ...Object.fromEntries(names.map((name) => [`gpt-${name}`, { ...first(name), fallback: [claude] }])),
         'gpt-all': { ...first('all'), fallback: [{ provider: 'all-too', model: 'gpt-4o' }] },
+        'gpt-secure': { ...first('none'), fallback: [{ provider: 'secure', model: 'gpt-4o' }] },
         spread: {
           deployments: [
             { provider: 'openai', model: 'gpt-4o', dialect: 'openai-chat', weight: 3 },
@@ -68,6 +81,8 @@ after(async () => {
   await ailing.stop();
   await good.stop();
   await noTls.stop();
+  await secure.stop();
+  certificate.remove();
 });
 
 const client = () => new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
@@ -167,6 +182,18 @@ test('when all have failed the caller gets the error of the last, in its own for
     .catch((error: unknown) => error);
   assert(unreached instanceof OpenAI.InternalServerError);
   assert.equal(unreached.headers?.get('x-weir-error'), 'upstream_unavailable');
+});
+
+test('a large request goes to the next as well, whose own certificate is verified', async () => {
+  await ailing.fail('status-500');
+  const content = 'word '.repeat(600_000);
+  const body = { model: 'gpt-secure', messages: [{ role: 'user' as const, content }] };
+  const { data, response } = await client().chat.completions.create(body).withResponse();
+  assert.match(data.choices[0]?.message.content ?? '', /is a city/);
+  assert.equal(response.headers.get('x-weir-provider'), 'secure');
+  const seen = secure.requests.at(-1);
+  assert.equal(seen?.headers.authorization, 'Bearer sk-secure');
+  assert.equal(JSON.parse(seen.body.toString()).messages[0].content.length, content.length);
 });
 
 test('a caller who hangs up is no fault of the provider', async () => {
