@@ -11,7 +11,8 @@ const changed = `
   'output_tokens', a.output_tokens, 'cache_read_tokens', a.cache_read_tokens, 'list_usd', a.list_usd,
   'cost_usd', a.cost_usd, 'tool_usd', a.tool_usd, 'saved_usd', a.saved_usd, ${['baseline_usd', 'routing_usd'].map(compared).join(', ')}`;
 
-const calls = 'SELECT false AS adjusts, usage.* FROM usage';
+/** An attempt that another replaced has its tokens and its price, and is no call. */
+const calls = "SELECT outcome = 'retried' AS adjusts, usage.* FROM usage";
 const adjustments = `
   SELECT true AS adjusts, booked.*
     FROM usage_adjustments a JOIN usage u USING (trace_id, span_id, started_at),
@@ -19,7 +20,7 @@ const adjustments = `
 
 /**
  * What sums are made of, for a FROM: the calls, each at its time, and what was added to closed periods, each
- * when it was booked (src/db/migrations/0009_ledger.sql). The columns of usage, and `adjusts`.
+ * when it was booked (src/db/migrations/0009_ledger.sql). The columns of usage, and `adjusts`: it counts as no call.
  */
 export async function bookingsOf(database: Pool | PoolClient): Promise<string> {
   const { rowCount } = await database.query('SELECT FROM usage_adjustments LIMIT 1');

@@ -2,13 +2,11 @@ import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { groupSql, isClock } from './groups.ts';
-import { partialSums, type Sums, summedUp, sums } from './sums.ts';
+import { callsSql, partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
 export const intervals = ['hour', 'day', 'week', 'month'] as const;
 export type Interval = (typeof intervals)[number];
-
-const callsSql = 'count(*) FILTER (WHERE NOT adjusts)';
 
 /** By what the groups are put in order, the greatest first. */
 export const orders = {
@@ -52,8 +50,8 @@ const maxRows = 50_000;
 export class TooManyRows extends Error {}
 
 const latencies = `
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
-  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms`;
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
+  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms`;
 
 type Grouped = Record<`g${number}`, string | null> & { time: Date | null };
 
@@ -62,11 +60,10 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   const bookings = await bookingsOf(pool);
   const { groupBy } = query;
   const key = (row: Grouped) => JSON.stringify([row.time, ...groupBy.map((_, index) => row[`g${index}`])]);
-  const isTimed = query.interval !== null || groupBy.some(isClock);
   // Sums are made in parallel, a percentile never is: asked for together, neither would be.
   const [rows, slow] = await Promise.all([
-    isTimed ? byQuarters(pool, query, bookings) : select<Sums>(pool, query, sums, bookings),
-    query.percentiles ? select<Latencies>(pool, query, latencies, bookings) : [],
+    sumsOf(pool, query, bookings),
+    query.percentiles ? latenciesOf(pool, query, bookings) : [],
   ]);
   if (rows.length > maxRows) throw new TooManyRows();
   const times = new Map(slow.map((row) => [key(row), row]));
@@ -77,50 +74,57 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   });
 }
 
-function select<T>(
-  pool: Pool,
-  query: BreakdownQuery,
-  measures: string,
-  bookings: string,
-): Promise<(Grouped & T)[]> {
+function sumsOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Sums)[]> {
   const parameters = new Parameters();
-  const groups = query.groupBy.map((name) => groupSql(name, query.zone, parameters));
-  const from = `${bookings} WHERE ${condition(parameters, query)}`;
-  return ask<T>(pool, query, { groups, measures, from, parameters, calls: callsSql });
-}
-
-/**
- * The sums where clocks matter: a quarter of an hour each at first, so that only these are looked up in the time zone.
- * No clock is off by less.
- */
-function byQuarters(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Sums)[]> {
-  const parameters = new Parameters();
-  const { groupBy, zone } = query;
+  const { groupBy, zone, interval, order } = query;
   const plain = groupBy.flatMap((name, index) =>
     isClock(name) ? [] : [`${groupSql(name, zone, parameters)} AS g${index}`],
   );
-  const quarter = "date_bin('15 minutes', started_at, timestamptz 'epoch') AS started_at";
-  const from = `(SELECT ${[...plain, quarter, partialSums].join(', ')} FROM ${bookings}
-      WHERE ${condition(parameters, query)}
-      GROUP BY ${[...plain, quarter].map((_, index) => index + 1).join(', ')}) AS quarters`;
+  // Only quarters of an hour are looked up in the time zone, not each call: no clock is off by less.
+  const quarters = "date_bin('15 minutes', started_at, timestamptz 'epoch') AS started_at";
+  const keys = interval !== null || groupBy.some(isClock) ? [...plain, quarters] : plain;
+  const from = partsOf(bookings, condition(parameters, query), keys);
   const groups = groupBy.map((name, index) =>
     isClock(name) ? groupSql(name, zone, parameters) : `g${index}`,
   );
-  return ask<Sums>(pool, query, { groups, measures: summedUp, from, parameters, calls: 'sum(calls)' });
+  const worth = order === 'calls' ? 'sum(calls)' : orders[order];
+  return ask<Sums>(pool, query, { groups, measures: sums, from, parameters, worth, calls: 'sum(calls)' });
 }
 
+function latenciesOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Latencies)[]> {
+  const parameters = new Parameters();
+  const groups = query.groupBy.map((name) => groupSql(name, query.zone, parameters));
+  const from = `${bookings} WHERE ${condition(parameters, query)}`;
+  const worth = orders[query.order];
+  return ask<Latencies>(pool, query, {
+    groups,
+    measures: latencies,
+    from,
+    parameters,
+    worth,
+    calls: callsSql,
+  });
+}
+
+/** Asks for groups; `worth` and `calls` put them in order. */
 function ask<T>(
   pool: Pool,
-  { interval, zone, order, limit }: BreakdownQuery,
-  asked: { groups: string[]; measures: string; from: string; parameters: Parameters; calls: string },
+  { interval, zone, limit }: BreakdownQuery,
+  asked: {
+    groups: string[];
+    measures: string;
+    from: string;
+    parameters: Parameters;
+    worth: string;
+    calls: string;
+  },
 ): Promise<(Grouped & T)[]> {
-  const { groups, measures, from, parameters, calls } = asked;
+  const { groups, measures, from, parameters, worth, calls } = asked;
   const time = interval
     ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
     : 'NULL::timestamptz';
   const by = [...groups, ...(interval ? [time] : [])].map((_, index) => index + 1).join(', ');
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
-  const worth = order === 'calls' ? calls : orders[order];
   return parallel<Grouped & T>(
     pool,
     `SELECT ${[...columns, `${time} AS time`, measures].join(', ')} FROM ${from}

@@ -73,6 +73,7 @@ export async function listExchanges(
   const { cursor, limit } = query;
   const parameters = new Parameters();
   const terms = [condition(parameters, query)];
+  if (query.filter.outcome === undefined) terms.push("outcome <> 'retried'");
   if (cursor)
     terms.push(
       `(started_at, id) < (${parameters.add(cursor.at)}::timestamptz, ${parameters.add(cursor.id)}::uuid)`,
@@ -104,6 +105,37 @@ export async function findExchange(
     [organization, id],
   );
   return rows[0] ?? null;
+}
+
+/** An attempt that another replaced. */
+export interface RetriedAttempt {
+  started_at: Date;
+  duration_ms: number;
+  provider: string;
+  model: string | null;
+  status: number | null;
+  /** Of the provider, or `timeout`, `no_answer`, `broken_off`. */
+  error_code: string | null;
+  /** null: it was not billed. */
+  usage_source: string | null;
+  input_tokens: number | null;
+  cost_usd: string | null;
+  cost_upper_usd: string | null;
+}
+
+/** What was tried before an exchange got its answer, in order. */
+export async function attemptsOf(pool: Pool, exchange: ExchangeRow): Promise<RetriedAttempt[]> {
+  // Within its time: there is an index by that.
+  const { rows } = await pool.query<RetriedAttempt>(
+    `SELECT started_at, duration_ms, provider, model, status, error_code, usage_source, input_tokens,
+            ${money('cost_usd')}, ${money('cost_upper_usd')}
+       FROM usage
+      WHERE organization = $1 AND started_at >= $2 AND started_at <= $2 + $3 * interval '1 ms' + interval '1 s'
+        AND outcome = 'retried' AND purpose_of = $4
+      ORDER BY started_at, span_id`,
+    [exchange.organization, exchange.started_at, exchange.duration_ms, exchange.id],
+  );
+  return rows;
 }
 
 /** A place in the list: behind this exchange. `at` in PostgreSQL's own text, to the microsecond. */

@@ -43,7 +43,7 @@ const sums = (bookings: string) => `
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'replay')`, 'replay_usd')},
          ${money(`sum(cost_usd) FILTER (WHERE purpose = 'judge')`, 'judge_usd')},
          ${money(
-           `sum(${saved}) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IS NOT NULL), 0)`,
+           `sum(${saved}) FILTER (WHERE ${routed}) - coalesce(sum(cost_usd) FILTER (WHERE purpose IN ('replay', 'judge')), 0)`,
            'net_saved_usd',
          )},
          count(*) FILTER (WHERE routing_usd IS NOT NULL AND NOT adjusts) AS shadow_calls,

@@ -1,7 +1,7 @@
 import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
-import { type Sums, sums } from './sums.ts';
+import { partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
 /** What one period came to. Money in decimal strings of USD, null where nothing has a price. */
@@ -43,18 +43,20 @@ export async function summary(pool: Pool, query: SummaryQuery): Promise<{ now: P
 
 async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
   const bookings = await bookingsOf(pool);
-  async function select<T extends object>(measures: string): Promise<T> {
+  async function select<T extends object>(
+    measures: string,
+    from: (where: string) => string = (where) => `${bookings} WHERE ${where}`,
+  ): Promise<T> {
     const parameters = new Parameters();
     const where = condition(parameters, query);
-    const sql = `SELECT ${measures} FROM ${bookings} WHERE ${where}`;
-    const [row] = await parallel<T>(pool, sql, parameters.values);
+    const [row] = await parallel<T>(pool, `SELECT ${measures} FROM ${from(where)}`, parameters.values);
     if (!row) throw new Error('a sum without a row');
     return row;
   }
   // Apart: sums are made in parallel, percentiles never are.
   const [sum, ...latencies] = await Promise.all([
-    select<Summed>(saved),
-    ...percentiles.map(select<Latencies>),
+    select<Summed>(saved, (where) => partsOf(bookings, where, [])),
+    ...percentiles.map((each) => select<Latencies>(each)),
   ]);
   const row = Object.assign({}, sum, ...latencies) as Summed & Latencies;
   return { ...row, hit_rate: row.calls === 0 ? null : (row.hits + row.coalesced) / row.calls };
@@ -67,10 +69,10 @@ const saved = `${sums},
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd`;
 const percentiles = [
-  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
-   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms,
-   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99_ms`,
-  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) AS first_chunk_p50_ms',
+  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
+   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms,
+   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p99_ms`,
+  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) FILTER (WHERE NOT adjusts) AS first_chunk_p50_ms',
 ];
 
 /** What was read of the providers' prompt caches, for what that saved. */

@@ -17,38 +17,56 @@ export interface Sums {
   unpriced: number;
 }
 
-/** Answered by weir itself. */
-const own = "cache IN ('hit', 'coalesced')";
+/** Calls among bookings: an adjustment adds to tokens and money, and is no call. */
+export const callsSql = 'count(*) FILTER (WHERE NOT adjusts)';
 
-type Kind = 'count' | 'money';
-/** Of bookings: an adjustment adds to tokens and money, and is no call. */
-const measures: Record<keyof Sums, [kind: Kind, sql: string]> = {
-  calls: ['count', 'count(*) FILTER (WHERE NOT adjusts)'],
-  hits: ['count', "count(*) FILTER (WHERE cache = 'hit' AND NOT adjusts)"],
-  coalesced: ['count', "count(*) FILTER (WHERE cache = 'coalesced' AND NOT adjusts)"],
-  errors: [
-    'count',
-    "count(*) FILTER (WHERE outcome NOT IN ('completed', 'disconnected', 'unsettled') AND NOT adjusts)",
-  ],
-  input_tokens: ['count', `sum(input_tokens) FILTER (WHERE NOT ${own})`],
-  output_tokens: ['count', `sum(output_tokens) FILTER (WHERE NOT ${own})`],
-  cache_read_tokens: ['count', `sum(cache_read_tokens) FILTER (WHERE NOT ${own})`],
-  cost_usd: ['money', 'sum(cost_usd)'],
-  tool_usd: ['money', 'sum(tool_usd)'],
-  saved_usd: ['money', 'sum(saved_usd)'],
-  baseline_usd: ['money', 'sum(coalesce(baseline_usd, cost_usd))'],
-  unpriced: [
-    'count',
-    'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts)',
-  ],
+/** Columns that sums tell apart: looked at once a part, not once a call. */
+const apart = ['cache', 'outcome'];
+const parts = {
+  calls: callsSql,
+  unpriced: 'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts)',
+  input_tokens: 'sum(input_tokens)',
+  output_tokens: 'sum(output_tokens)',
+  cache_read_tokens: 'sum(cache_read_tokens)',
+  cost_usd: 'sum(cost_usd)',
+  tool_usd: 'sum(tool_usd)',
+  saved_usd: 'sum(saved_usd)',
+  // Most calls have no baseline: adding up what it is more than the cost costs them nothing.
+  more_usd: 'sum(baseline_usd - coalesce(cost_usd, 0))',
 };
 
-const list = Object.entries(measures);
-const told = (kind: Kind, sql: string) =>
-  kind === 'money' ? `trim_scale(${sql})::text` : `coalesce(${sql}, 0)::bigint`;
+/**
+ * Bookings put together in parts, for a FROM: by `keys` (expressions with their names), and by what sums tell
+ * apart.
+ */
+export function partsOf(bookings: string, where: string, keys: readonly string[]): string {
+  const columns = Object.entries(parts).map(([name, sql]) => `${sql} AS ${name}`);
+  const by = [...keys, ...apart];
+  return `(SELECT ${[...by, ...columns].join(', ')} FROM ${bookings} WHERE ${where}
+      GROUP BY ${by.map((_, index) => index + 1).join(', ')}) AS parts`;
+}
 
-/** The sums of bookings. */
-export const sums = list.map(([name, [kind, sql]]) => `${told(kind, sql)} AS ${name}`).join(', ');
-/** The same in parts, which `summedUp` puts together. */
-export const partialSums = list.map(([name, [, sql]]) => `${sql} AS ${name}`).join(', ');
-export const summedUp = list.map(([name, [kind]]) => `${told(kind, `sum(${name})`)} AS ${name}`).join(', ');
+/** Answered by weir itself. */
+const own = "cache IN ('hit', 'coalesced')";
+const count = (sql: string, filter = 'true') => `coalesce(sum(${sql}) FILTER (WHERE ${filter}), 0)::bigint`;
+const money = (sql: string) => `trim_scale(${sql})::text`;
+
+const measures: Record<keyof Sums, string> = {
+  calls: count('calls'),
+  hits: count('calls', "cache = 'hit'"),
+  coalesced: count('calls', "cache = 'coalesced'"),
+  errors: count('calls', "outcome NOT IN ('completed', 'disconnected', 'unsettled')"),
+  input_tokens: count('input_tokens', `NOT ${own}`),
+  output_tokens: count('output_tokens', `NOT ${own}`),
+  cache_read_tokens: count('cache_read_tokens', `NOT ${own}`),
+  cost_usd: money('sum(cost_usd)'),
+  tool_usd: money('sum(tool_usd)'),
+  saved_usd: money('sum(saved_usd)'),
+  baseline_usd: money('sum(coalesce(cost_usd + coalesce(more_usd, 0), more_usd))'),
+  unpriced: count('unpriced'),
+};
+
+/** The sums of parts. */
+export const sums = Object.entries(measures)
+  .map(([name, sql]) => `${sql} AS ${name}`)
+  .join(', ');

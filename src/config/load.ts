@@ -82,11 +82,11 @@ function crossCheck(
   if (!tls && listen.sidecars) fail(['listen', 'sidecars'], 'it takes tls.cert_file and tls.key_file');
   if (processor.listen !== 'unix' && processor.workers > 1)
     fail(['processor', 'workers'], 'on an address there is one processor: start more of them elsewhere');
-  for (const [name, { provider }] of Object.entries(models)) {
-    if (provider === undefined || Object.hasOwn(providers, provider)) continue;
+  for (const [path, provider] of namedProviders(models)) {
+    if (Object.hasOwn(providers, provider)) continue;
     const meant = nearest(provider, Object.keys(providers));
     fail(
-      ['models', name, 'provider'],
+      path,
       `no provider has this name; ${meant ? `did you mean ${meant}?` : `known: ${Object.keys(providers).join(', ')}`}`,
     );
   }
@@ -98,6 +98,16 @@ function crossCheck(
     if (other) fail(['listen', name], `the address is that of listen.${other[0]}: each needs its own`);
     taken.push([name, address]);
   }
+}
+
+/** Where models name their providers. */
+function namedProviders(models: Config['models']): [Path, string][] {
+  return Object.entries(models).flatMap(([name, { provider, deployments = [], fallback = [] }]) => [
+    ...(provider === undefined ? [] : [[['models', name, 'provider'], provider] as [Path, string]]),
+    ...Object.entries({ deployments, fallback }).flatMap(([list, each]) =>
+      each.map((one, index): [Path, string] => [['models', name, list, index, 'provider'], one.provider]),
+    ),
+  ]);
 }
 
 function collide(a: Address, b: Address): boolean {

@@ -17,3 +17,12 @@ export function createModels(models: Config['models']): FindModel {
     return beginnings.find(([beginning]) => name.startsWith(beginning))?.[1] ?? null;
   };
 }
+
+type Deployment = Omit<NonNullable<ModelConfig['deployments']>[number], 'weight'>;
+
+/** All who serve a model that several serve, those that calls are spread over first; empty: one does, or nobody is named. */
+export function serversOf({ provider, deployments, fallback = [], ...model }: ModelConfig): Deployment[] {
+  const first = deployments ?? (provider === undefined ? [] : [{ ...model, provider }]);
+  const all = [...first, ...fallback];
+  return all.length > 1 ? all : [];
+}

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { alertsConfig } from './alerts.ts';
 import { collectorConfig } from './collector.ts';
-import { dialectNames, hints } from './dialects.ts';
 import { kubernetesSchema } from './kubernetes.ts';
+import { modelSchema } from './model.ts';
 import { organizationsSchema, workloadsSchema } from './organizations.ts';
 import { policySchema } from './policy/policy.ts';
-import { address, day, duration, name, size, url, usd } from './values.ts';
+import { address, day, duration, name, size, url } from './values.ts';
 
 const provider = z.strictObject({
   api: z
@@ -24,6 +24,18 @@ const provider = z.strictObject({
     .regex(/^[a-z0-9-]+$/, 'a header name in lower case')
     .optional()
     .describe('The header that the key is put into; default: that of the family, `api-key` with Azure.'),
+  auth: z
+    .enum(['aws', 'google', 'azure'])
+    .optional()
+    .describe(
+      'In place of a key, what the cloud gives to this machine: `aws` signs requests (Bedrock), `google` takes Application Default Credentials (Vertex AI), `azure` Entra ID (Azure OpenAI).',
+    ),
+  region: z.string().min(1).optional().describe('With `auth: aws`; default: as the host tells it.'),
+  profile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('With `auth: aws`: of the shared files; default: AWS_PROFILE.'),
   ask_usage: z
     .boolean()
     .optional()
@@ -39,53 +51,6 @@ const provider = z.strictObject({
 const endpoint = z.strictObject({
   url: url.describe('Base URL: `/v1/traces` is put behind it.'),
   headers: z.record(z.string(), z.string()).prefault({}).describe('Headers that go with each request.'),
-});
-
-const model = z.strictObject({
-  provider: name
-    .optional()
-    .describe(
-      'Who serves it, whichever SDK asks for it; its price holds with this provider only. Default: whom the path of the call names.',
-    ),
-  model: z.string().min(1).optional().describe('Its name at the provider; default: the same.'),
-  dialect: z
-    .enum(dialectNames)
-    .optional()
-    .describe(
-      'What is spoken to the provider, where that is not what its family speaks: `openai-chat` with providers that have no Responses, `openai-responses` for models that have no other.',
-    ),
-  max_output_tokens: z
-    .int()
-    .positive()
-    .optional()
-    .describe(
-      'Sent where the provider demands a limit and the call sets none (Anthropic). Default: the most that the model takes.',
-    ),
-  leave_out: z
-    .array(z.enum([...hints, 'all']))
-    .optional()
-    .describe(
-      'Hints that are left out of a request where the provider cannot say them, instead of refusing it (docs/translation.md).',
-    ),
-  price: z
-    .partialRecord(
-      z.enum([
-        'input_mtok',
-        'output_mtok',
-        'cache_read_mtok',
-        'cache_write_mtok',
-        'cache_write_1h_mtok',
-        'input_audio_mtok',
-        'output_audio_mtok',
-        'output_image_mtok',
-        'requests_kcount',
-        'web_searches_kcount',
-      ]),
-      usd,
-    )
-    .optional()
-    .describe('USD for a million tokens (`…_mtok`) or a thousand uses (`…_kcount`), in place of the list.'),
-  context_window: z.int().positive().optional().describe('Tokens of prompt and answer together.'),
 });
 
 const agreement = z.strictObject({
@@ -205,7 +170,7 @@ export const configSchema = z.strictObject({
     .optional(),
   providers: z.record(name, provider).prefault(builtinProviders),
   models: z
-    .record(z.string().min(1), model)
+    .record(z.string().min(1), modelSchema)
     .prefault({})
     .describe('By the names that applications ask for; `claude-*` stands for all that begin so.'),
   price_agreements: z

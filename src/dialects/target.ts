@@ -1,4 +1,5 @@
 import type { ProviderConfig } from '../config/schema.ts';
+import { envelopeOf } from './envelope.ts';
 
 type Providers = Record<string, ProviderConfig>;
 
@@ -34,10 +35,11 @@ export function familyOf(path: string): Api | undefined {
 }
 
 /** The path of a base URL, split before its closing version segment: `/openai/v1` → `/openai`, `/v1`. */
-export function splitBase(baseUrl: string): { path: string; version: string } {
+export function splitBase(baseUrl: string): { path: string; version: string; isVersioned: boolean } {
   const path = new URL(baseUrl).pathname.replace(/\/+$/, '');
   const version = /\/v\d+[a-z0-9]*$/.exec(path)?.[0] ?? '';
-  return { path, version };
+  // Vertex AI: `/v1/projects/…/publishers/google`.
+  return { path, version, isVersioned: /\/v\d+[a-z0-9]*\//.test(path) };
 }
 
 /** The version that SDKs of a family write behind a base URL that has none. */
@@ -51,12 +53,14 @@ const versions: Record<ProviderConfig['api'], string> = {
 
 /** Where an endpoint lies at a provider. */
 export function pathAt(
-  { api, base_url }: Pick<ProviderConfig, 'api' | 'base_url'>,
+  { api, base_url, auth }: Pick<ProviderConfig, 'api' | 'base_url' | 'auth'>,
   endpoint: string,
 ): string {
-  const { path, version } = splitBase(base_url);
+  const { path, version, isVersioned } = splitBase(base_url);
   // What one gives OpenAI's SDK has its version in it, wherever that stands.
-  const isWhole = version !== '' || (api === 'openai' && path !== '');
+  // What a cloud has in a form of its own is told with all of its path.
+  const isOwn = envelopeOf({ api, base_url, auth }) !== null;
+  const isWhole = isOwn || version !== '' || isVersioned || (api === 'openai' && path !== '');
   return path + (isWhole ? '' : versions[api]) + endpoint;
 }
 
@@ -85,7 +89,11 @@ export function findTarget(
 
   const base = splitBase(provider.base_url);
   const doubled = base.version !== '' && new RegExp(`^${base.version}(?=[/?]|$)`).test(rest);
-  const tail = doubled ? rest.slice(base.version.length) : rest;
+  const tail = base.isVersioned
+    ? rest.replace(/^\/v\d+[a-z0-9]*(?=\/)/, '')
+    : doubled
+      ? rest.slice(base.version.length)
+      : rest;
   const endpoint = tail.replace(/\?.*$/s, '').replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
   return { provider: name, path: base.path + tail, endpoint };
 }

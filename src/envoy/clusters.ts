@@ -21,10 +21,12 @@ export const upstreamCodec = extension(
   'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec',
 );
 
-const http2 = { [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }) };
+export const http2 = {
+  [httpOptions]: any(httpOptions, { explicit_http_config: { http2_protocol_options: {} } }),
+};
 
 /** No header of weir's or Envoy's own leaves the house, whoever put it there. */
-const stripInternalHeaders = extension(
+export const stripInternalHeaders = extension(
   'envoy.filters.http.header_mutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   {

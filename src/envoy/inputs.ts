@@ -4,6 +4,7 @@ import type { Address, Config } from '../config/schema.ts';
 export interface EnvoyInputs {
   egress: Address;
   providers: Config['providers'];
+  models: Config['models'];
   onFailure: Config['processor']['on_failure'];
   /** Unix sockets of the processors: for what Envoy asks, and for the streams that it fetches for callers. */
   processors: { socket: string; relay: string }[];
@@ -22,7 +23,16 @@ export const names = {
   clusterHeader: 'x-weir-internal-cluster',
   /** By it a sidecar says which provider an intercepted call is for; never accepted from outside. */
   providerHeader: 'x-weir-internal-provider',
+  /** Set where several may serve a call. */
+  planHeader: 'x-weir-internal-plan',
+  /**
+   * Whose attempt it is. What goes to one provider is what the next attempt begins with: this one header stays
+   * on it.
+   */
+  exchangeHeader: 'x-exchange-id',
   processorCluster: 'weir-processor',
+  /** The one that has a call: it decides of its attempts. */
+  ownProcessorCluster: (processor: number) => `weir-processor-${processor}`,
   otlpCluster: 'weir-otlp',
   xdsCluster: 'weir-xds',
   routes: 'egress',
@@ -33,7 +43,11 @@ export const names = {
   trustSecret: 'trust',
   /** Namespace of the dynamic metadata that the processor sets. */
   metadata: 'weir',
+  /** Of that which tells the clusters of a call's attempts (PriorityGroupsOverride). */
+  planMetadata: 'weir.plan',
   providerCluster: (provider: string) => `provider-${provider}`,
+  /** For attempts: those of one processor at a provider. */
+  attemptCluster: (processor: number, provider: string) => `attempt-${processor}-${provider}`,
   /** For gRPC to a provider without TLS, which is HTTP/2 from the start. */
   grpcCluster: (provider: string) => `grpc-${provider}`,
   relayCluster: (index: number) => `relay-${index}`,

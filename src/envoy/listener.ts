@@ -19,6 +19,13 @@ export const xdsSource: Json = {
   },
 };
 
+/** A processor's side of an attempt or an exchange: what both filters have in common. */
+export const processing = {
+  allow_mode_override: true,
+  max_message_timeout: '1800s',
+  mutation_rules: { allow_all_routing: { value: true }, allow_envoy: { value: true } },
+};
+
 /** The exchange filter: once a call, request whole, response as the processor asks for. */
 function exchangeFilter(inputs: Pick<EnvoyInputs, 'onFailure'>, headersOnly: boolean): Json {
   return extension(
@@ -42,13 +49,11 @@ function exchangeFilter(inputs: Pick<EnvoyInputs, 'onFailure'>, headersOnly: boo
         },
       },
       failure_mode_allow: inputs.onFailure !== 'closed',
-      allow_mode_override: true,
+      ...processing,
       message_timeout: '5s',
-      max_message_timeout: '1800s',
-      mutation_rules: { allow_all_routing: { value: true } },
       request_attributes: ['source.address'],
       response_attributes: ['response.code_details'],
-      metadata_options: { receiving_namespaces: { untyped: [names.metadata] } },
+      metadata_options: { receiving_namespaces: { untyped: [names.metadata, names.planMetadata] } },
       processing_mode: {
         request_header_mode: 'SEND',
         request_body_mode: headersOnly ? 'NONE' : 'BUFFERED',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { attemptClusters } from './attempts.ts';
 import { grpcClusters, otlpCluster, processorCluster, providerCluster, relayClusters } from './clusters.ts';
 import type { EnvoyInputs, Json } from './inputs.ts';
 import { egressListener } from './listener.ts';
@@ -36,6 +37,7 @@ export function resources(inputs: EnvoyInputs): Resources {
         const roots = { filename: provider.ca_file ?? inputs.rootsFile };
         return [providerCluster(name, provider, roots), ...grpcClusters(name, provider, roots)];
       }),
+      ...attemptClusters(inputs),
     ]),
   };
 }

@@ -1,4 +1,5 @@
 import { familyPaths, familyProvider, splitBase } from '../dialects/target.ts';
+import { plannedProviders, planRoute } from './attempts.ts';
 import { type EnvoyInputs, type Json, names } from './inputs.ts';
 
 const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -13,19 +14,24 @@ const byProcessor: Json = {
 
 /**
  * The routes of the egress listener, in order:
- * 1. the cluster that the processor named;
+ * 1. the clusters that the processor named, or the one;
  * 2. guards: a weir key must never reach a provider, so a call that still carries one when no
  *    processor looked at it ends here;
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
-export function routeConfiguration({ providers }: Pick<EnvoyInputs, 'providers'>): Json {
+export function routeConfiguration(
+  inputs: Pick<EnvoyInputs, 'providers'> & Partial<Pick<EnvoyInputs, 'models' | 'processors'>>,
+): Json {
+  const { providers, models = {}, processors = [] } = inputs;
   return {
     name: names.routes,
     virtual_hosts: [
       {
         name: 'egress',
         domains: ['*'],
+        include_request_attempt_count: true,
         routes: [
+          ...(plannedProviders(models).length > 0 ? [planRoute({ models, processors }, patient)] : []),
           byProcessor,
           ...guards(),
           ...Object.entries(providers).map(([name, { base_url }]) =>
@@ -100,14 +106,15 @@ function guards(): Json[] {
 
 /** `removed` + version + rest → base path + rest, as `findTarget` does it. */
 function passRoute(match: Json, name: string, baseUrl: string, removed: string): Json {
-  const { path, version } = splitBase(baseUrl);
+  const { path, version, isVersioned } = splitBase(baseUrl);
+  const written = isVersioned ? '/v[0-9]+[a-z0-9]*' : quote(version);
   return {
     match,
     route: {
       cluster: names.providerCluster(name),
       auto_host_rewrite: true,
       regex_rewrite: {
-        pattern: { regex: `^${quote(removed)}${version && `(?:${quote(version)})?`}(/.*)$` },
+        pattern: { regex: `^${quote(removed)}${written && `(?:${written})?`}(/.*)$` },
         substitution: `${path.replaceAll('\\', '\\\\')}\\1`,
       },
       ...patient,

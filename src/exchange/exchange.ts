@@ -1,5 +1,6 @@
 import type { ProviderConfig } from '../config/schema.ts';
 import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
+import type { Unframer } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
@@ -8,12 +9,13 @@ import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
 import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive, isUnknown } from './arrival.ts';
+import { Attempts } from './attempts.ts';
 import { comparison, savingOf } from './baseline.ts';
 import { denialRefusal } from './denials.ts';
-import { draftRecord, providerIds } from './draft.ts';
+import { draftRecord, providerIds, targetFields } from './draft.ts';
 import { type Followed, follow, leftFields, serveStream } from './following.ts';
 import { uuidv7 } from './ids.ts';
-import { type Inspection, inspect, writeOut } from './inspect.ts';
+import { type Inspection, inspect, type Outgoing, writeFor, writeOut } from './inspect.ts';
 import { givenFields, givenHeaders } from './keeping.ts';
 import { learnFrom } from './learn.ts';
 import { logCall } from './log.ts';
@@ -32,9 +34,12 @@ import { listing } from './model-list.ts';
 import { type Observation, observe } from './observation.ts';
 import { priceFields } from './pricing.ts';
 import type { Routed } from './routing.ts';
+import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
+import { signedEdit } from './signing.ts';
 import type { TranslatedReply } from './translation.ts';
+import { unframed } from './unframed.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -44,12 +49,16 @@ export type StartExchange = (head: RequestHead) => Exchange;
 /** A call that weir looks into, from the moment its body is read. */
 interface Inspected {
   facts: RequestFacts;
+  /** Its name at who serves it. */
+  model: string | null;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
   /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
   filter: StreamFilter | null;
   /** Set where the provider speaks another dialect than the caller. */
   reply: TranslatedReply | null;
+  /** Set where a stream comes in frames. */
+  unframer: Unframer | null;
 }
 
 /**
@@ -63,6 +72,8 @@ export class Exchange {
   readonly #head: RequestHead;
   readonly #startedAt: number;
   readonly #closing: (work: Promise<void>) => void;
+  /** The exchanges whose attempts Envoy makes, by their ids. */
+  readonly #attempted: Map<string, Exchange>;
   /** As the caller asks, and as it goes to who serves it. */
   #asking: Arrival | null = null;
   #arrival: Arrival | null = null;
@@ -77,19 +88,31 @@ export class Exchange {
   /** Set where the caller gets something else than the provider says. */
   #change: ReplyChange | null = null;
   #ended = false;
+  /** Set where several may serve it. */
+  #attempts: Attempts | null = null;
   /** Aborted when the caller hangs up. */
   #left: AbortController | null = null;
   /** The answer is a stream of weir's own. */
   #isServed = false;
   #routed: Omit<Routed, 'bytes' | 'body'> | null = null;
 
-  constructor(head: RequestHead, services: Services, closing: (work: Promise<void>) => void) {
+  constructor(
+    head: RequestHead,
+    services: Services,
+    closing: (work: Promise<void>) => void,
+    attempted = new Map<string, Exchange>(),
+  ) {
     this.#services = services;
     this.#head = head;
     this.#closing = closing;
+    this.#attempted = attempted;
     this.#startedAt = services.now();
     this.id = uuidv7(this.#startedAt);
     this.isUpgrade = head.headers.has('upgrade');
+  }
+
+  get attempts(): Attempts | null {
+    return this.#attempts;
   }
 
   /** Who calls whom? Decides for calls whose body is of no interest. */
@@ -145,7 +168,14 @@ export class Exchange {
     this.#arrival = arrival;
     this.#routed = asked;
     this.#lookup = lookup;
-    this.#inspected = { facts, requestBody: null, filter: null, reply: null };
+    this.#inspected = {
+      facts,
+      model: served.model,
+      requestBody: null,
+      filter: null,
+      reply: null,
+      unframer: null,
+    };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
@@ -172,9 +202,19 @@ export class Exchange {
   }
 
   responseHead(head: ResponseHead): ResponsePlan {
-    if (this.#isServed) return { observe: 'nothing', edit: { set: {}, remove: [] } };
+    this.#attempts?.answered();
+    if (this.#isServed || this.#attempts?.accepted)
+      return { observe: 'nothing', edit: { set: {}, remove: [] } };
+    return this.#reply(head);
+  }
+
+  /** A reply begins, of the provider or of Envoy. */
+  #reply(received: ResponseHead): ResponsePlan {
+    const head = this.#inspected?.unframer ? unframed(received) : received;
+    const isUnframed = head !== received;
+    if (this.#inspected && !isUnframed) this.#inspected.unframer = null;
     this.#response = head;
-    const record = () => this.#lookup?.record() ?? null;
+    const record = () => (this.#attempts?.isStandIn ? null : (this.#lookup?.record() ?? null));
     this.#observation = observe(head, this.#arrival, this.#services, record);
     this.#ended = this.#observation.observe === 'nothing';
     const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
@@ -184,29 +224,32 @@ export class Exchange {
     const set = this.#headers();
     if (this.#record && this.#inspected) {
       set['x-weir-cache'] = this.#record.cache;
-      Object.assign(set, modelHeader(this.#inspected.facts.model));
+      Object.assign(set, modelHeader(this.#inspected.model));
+      if (this.#record.attempts > 1) set['x-weir-attempts'] = String(this.#record.attempts);
     }
-    const edit = { set, remove: filter ? ['content-length'] : [] };
+    if (isUnframed) set['content-type'] = 'text/event-stream';
+    const edit = { set, remove: filter || isUnframed ? ['content-length'] : [] };
     const plan = this.#change?.plan(head, this.#observation.observe);
     if (!plan) return { observe: this.#observation.observe, edit };
     this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
     return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
   }
 
-  async responseBody(bytes: Buffer, ended: boolean): Promise<BodyEdit> {
+  async responseBody(received: Buffer, ended: boolean): Promise<BodyEdit> {
     const observation = this.#observation;
     if (!observation) return {};
+    const bytes = this.#inspected?.unframer?.push(received) ?? received;
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
     const filter = this.#inspected?.filter;
     const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
     const visible = whole?.body ?? filter?.push(bytes, ended);
-    const body = visible === bytes ? undefined : visible;
+    const body = (visible ?? bytes) === received ? undefined : (visible ?? bytes);
     const given = (this.#inspected?.reply && visible) ?? bytes;
     await observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
     });
-    if (this.#response) this.#lookup?.begin(this.#response);
+    if (this.#response && !this.#attempts?.isStandIn) this.#lookup?.begin(this.#response);
     if (!ended) return body ? { body } : {};
     // Before the caller has the end of it: who asks again at once gets this answer.
     this.#endReply(observation);
@@ -241,6 +284,12 @@ export class Exchange {
 
   /** The side stream is over, with or without an end of the reply. What is left to do goes on behind. */
   end(): void {
+    if (this.#attempts) this.#attempts.callEnded();
+    else this.#finish();
+  }
+
+  #finish(): void {
+    this.#attempted.delete(this.id);
     // Some clients hang up as soon as they have read the last event: that is an end as well.
     if (!this.#ended && this.#observation?.facts().complete) this.#endReply(this.#observation);
     this.#lookup?.abandon(this.#ended || this.#response?.fromProvider === false);
@@ -253,6 +302,7 @@ export class Exchange {
       record: { ...this.#record, endedAt: this.#services.now() },
       arrival: forwarded,
       requestBody: this.#inspected?.requestBody ?? null,
+      model: this.#inspected?.model ?? null,
       textChars: this.#inspected?.facts.textChars ?? 0,
       response: this.#response,
       observation: this.#observation,
@@ -277,28 +327,68 @@ export class Exchange {
 
   /** Asks the provider, in its own words. */
   async #ask(inspection: Inspection, received: Buffer): Promise<ForwardDecision> {
+    const { served, servers } = inspection;
+    if (servers.servers.length > 1) return this.#try(inspection);
     const out = await writeOut(inspection, this.id, this.#services);
     if (out.kind === 'refused') return this.#refuse(out.refusal);
-    const { body, filter, reply } = out;
-    const { arrival, facts } = inspection.served;
-    this.#inspected = { facts, requestBody: body.length <= maxHeldBytes ? body : null, filter, reply };
+    this.#goesTo(served, out);
+    return this.#forward(served.arrival, out.body === received ? undefined : out.body, received);
+  }
+
+  /** Several may serve it: Envoy tries one after the other, and each attempt asks what it is to send. */
+  async #try({ servers, routed }: Inspection): Promise<ForwardDecision> {
+    const attempted = {
+      id: this.id,
+      head: this.#head,
+      goesTo: async (served: Served, bytes: Buffer, number: number) => {
+        const out = await writeFor({ bytes, asking: routed.arrival, served }, this.id, this.#services);
+        if (out.kind === 'refused') throw new Error(out.refusal.message);
+        this.#goesTo(served, out);
+        this.#forwarded = served.arrival;
+        this.#note({ ...targetFields(served.arrival, this.#services.fingerprint), attempts: number });
+        const signed = { arrival: served.arrival, head: this.#head, body: out.body };
+        return { body: out.body, edit: await signedEdit(signed, this.#services) };
+      },
+      record: () => this.#record,
+      tried: (attempts: number) => this.#note({ attempts }),
+      responseHead: (head: ResponseHead) => this.#reply(head),
+      responseBody: (bytes: Buffer, ended: boolean) => this.responseBody(bytes, ended),
+      note: (record: UsageRecord) => this.#services.ledger.close(record),
+      finish: () => this.#finish(),
+    };
+    this.#attempts = new Attempts(attempted, servers, this.#services);
+    this.#attempted.set(this.id, this);
+    await this.#forward(servers.servers[0].arrival);
+    return { ...this.#attempts.forward(), ...(routed.body && { body: routed.body }) };
+  }
+
+  /** This one has the call: its reply is read and told as it speaks. The body is held for counting, if there is room. */
+  #goesTo(served: Served, { body, filter, reply }: Outgoing): void {
+    const { held } = this.#services;
+    held.give(this.#inspected?.requestBody?.length ?? 0);
+    const isHeld = body.length <= maxHeldBytes && held.take(body.length);
+    const { facts, model, arrival } = served;
+    const unframer = served.envelope?.unframe?.() ?? null;
+    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, filter, reply, unframer };
     this.#change = reply;
-    return this.#forward(arrival, body === received ? undefined : body);
+    this.#arrival = arrival;
   }
 
   /** Goes on to the provider: from here on the call leaves a trace, whatever happens. */
-  async #forward(arrival: Arrival, body?: Buffer): Promise<ForwardDecision> {
+  async #forward(
+    arrival: Arrival,
+    body?: Buffer,
+    received: Buffer = Buffer.alloc(0),
+  ): Promise<ForwardDecision> {
     if (this.#record) {
       const { facts } = this.#inspected ?? {};
       await this.#services.ledger.open({ ...this.#record, ...(facts && guessedUsage(facts.textChars)) });
     }
     this.#forwarded = arrival;
-    const { requestBody } = this.#inspected ?? {};
-    if (this.#inspected && requestBody)
-      this.#inspected.requestBody = this.#services.held.take(requestBody.length)
-        ? ownCopy(requestBody)
-        : null;
-    return { kind: 'forward', edit: arrival.edit, ...(body && { body }) };
+    // A body that weir has not read cannot be signed: its provider refuses it.
+    const signed = { arrival, head: this.#head, body: body ?? received };
+    const edit = await signedEdit(signed, this.#services);
+    return { kind: 'forward', edit, ...(body && { body }) };
   }
 
   #admit(admission: Admission): void {
@@ -377,7 +467,7 @@ export class Exchange {
   }
 
   #keep(record: UsageRecord, observation: Observation): void {
-    if (!this.#ended || this.#inspected?.reply?.failed) return;
+    if (!this.#ended || this.#inspected?.reply?.failed || this.#attempts?.isStandIn) return;
     const kept = this.#lookup?.end(record, observation, this.#response);
     if (kept) this.#closing(kept);
   }

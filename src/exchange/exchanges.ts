@@ -1,8 +1,18 @@
+import { names } from '../envoy/inputs.ts';
+import type { Attempt } from './attempt.ts';
 import { Exchange, type StartExchange } from './exchange.ts';
+import type { RequestHead } from './messages.ts';
 import type { Services } from './services.ts';
 
-/** Starts exchanges, and knows which still have something to write down. */
-export function createExchanges(services: Services): { start: StartExchange; settled(): Promise<void> } {
+/** null: there is no call that this is an attempt of. */
+export type StartAttempt = (head: RequestHead) => Attempt | null;
+
+/** Starts exchanges and their attempts, and knows which still have something to write down. */
+export function createExchanges(services: Services): {
+  start: StartExchange;
+  startAttempt: StartAttempt;
+  settled(): Promise<void>;
+} {
   const closing = new Set<Promise<void>>();
   const keep = (work: Promise<void>) => {
     const watched = work
@@ -10,8 +20,11 @@ export function createExchanges(services: Services): { start: StartExchange; set
       .finally(() => closing.delete(watched));
     closing.add(watched);
   };
+  const attempted = new Map<string, Exchange>();
   return {
-    start: (head) => new Exchange(head, services, keep),
+    start: (head) => new Exchange(head, services, keep, attempted),
+    startAttempt: (head) =>
+      attempted.get(head.headers.get(names.exchangeHeader) ?? '')?.attempts?.start(head) ?? null,
     /** Resolves when every exchange that has ended is written down. */
     async settled() {
       while (closing.size > 0) await Promise.all(closing);

@@ -23,6 +23,11 @@ export function uuidv7(ms: number): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/** A span's id, in hex. */
+export function newSpanId(): string {
+  return randomBytes(8).toString('hex');
+}
+
 /** Where an exchange stands in a trace. */
 export interface TraceIds {
   traceId: string;
@@ -34,7 +39,7 @@ export interface TraceIds {
 export function traceIds(traceparent: string | undefined, exchangeId: string): TraceIds {
   const [, traceId, parentSpanId] =
     /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent ?? '') ?? [];
-  const spanId = randomBytes(8).toString('hex');
+  const spanId = newSpanId();
   return traceId && parentSpanId && !/^0+$/.test(traceId) && !/^0+$/.test(parentSpanId)
     ? { traceId, spanId, parentSpanId }
     : { traceId: exchangeId.replaceAll('-', ''), spanId, parentSpanId: null };

@@ -8,7 +8,8 @@ import { Lookup } from './lookup.ts';
 import type { RequestHead } from './messages.ts';
 import { asksUsage } from './outgoing.ts';
 import { type Routed, routeCall } from './routing.ts';
-import { type Served, serve } from './serve.ts';
+import type { Served } from './serve.ts';
+import { type Servers, serversFor } from './servers.ts';
 import type { Services } from './services.ts';
 import { send, type TranslatedReply } from './translation.ts';
 
@@ -17,6 +18,8 @@ export interface Inspection {
   kind: 'inspected';
   routed: Routed;
   served: Served;
+  /** All who may serve it; the first is `served`. */
+  servers: Servers & { kind: 'served' };
   lookup: Lookup;
   /** The body with usage asked for, and what takes that out of a stream again; null: it is not asked for. */
   asking: AskingUsage | null;
@@ -56,15 +59,18 @@ export async function inspect(
   const routed = await routeCall(asked, services);
   const fields = { requestedModel: read.model, ...routed.fields };
   if (routed.refusal) return refuse(routed.refusal, fields);
-  const serving = serve({ ...asked, ...routed }, services);
-  if (serving.kind === 'refused') return refuse(serving.refusal, fields);
-  const { served } = serving;
+  const servers = await serversFor({ ...asked, ...routed }, services);
+  if (servers.kind === 'refused') return refuse(servers.refusal, fields);
+  const [served] = servers.servers;
   const asking = askUsage(served, routed.bytes);
+  const { kept } = servers;
+  const filter = (kept === served ? asking : askUsage(kept, routed.bytes))?.filter ?? null;
   return {
     kind: 'inspected',
     routed,
     served,
-    lookup: new Lookup({ head, asking: routed, served, filter: asking?.filter ?? null }, services),
+    servers,
+    lookup: new Lookup({ head, asking: routed, served: kept, filter }, services),
     asking,
     fields: {
       ...fields,
@@ -92,14 +98,32 @@ export interface Outgoing {
 
 /** Writes a request for the provider that serves it. */
 export async function writeOut(
-  { routed, served, asking }: Inspection,
+  { routed, served, asking }: Pick<Inspection, 'routed' | 'served' | 'asking'>,
   id: string,
   services: Services,
 ): Promise<Outgoing | Refused> {
-  const sent = await send(routed.bytes, served, { id, asking: routed.arrival }, services);
+  return write({ bytes: routed.bytes, asking: routed.arrival, served, usage: asking }, id, services);
+}
+
+/** The same for one of several, of the request as it came from routing. */
+export async function writeFor(
+  call: { bytes: Buffer; asking: Arrival; served: Served },
+  id: string,
+  services: Services,
+): Promise<Outgoing | Refused> {
+  return write({ ...call, usage: askUsage(call.served, call.bytes) }, id, services);
+}
+
+async function write(
+  call: { bytes: Buffer; asking: Arrival; served: Served; usage: AskingUsage | null },
+  id: string,
+  services: Services,
+): Promise<Outgoing | Refused> {
+  const { bytes, asking, served } = call;
+  const sent = await send(bytes, served, { id, asking }, services);
   if (sent.kind === 'refused') return { ...sent, fields: {} };
   const { reply } = sent;
-  const usage = sent.body ? askUsage(served, sent.body) : asking;
-  const body = usage?.body ?? sent.body ?? routed.bytes;
+  const usage = sent.body ? askUsage(served, sent.body) : call.usage;
+  const body = usage?.body ?? sent.body ?? bytes;
   return { kind: 'outgoing', body, filter: reply ?? usage?.filter() ?? null, reply };
 }

@@ -21,16 +21,18 @@ export function learnFrom(record: UsageRecord, call: Ended, { routing }: Pick<Se
   const { provider, outcome, usage, startedAt, endedAt } = record;
   const how = healthOf(record, arrival);
   if (how) {
-    routing.paces.learn({
+    const measured = {
       provider,
-      model,
       stream: record.stream,
       outcome: how,
       organization: record.organization,
       firstMs: record.firstChunkMs ?? endedAt - startedAt,
       durationMs: endedAt - startedAt,
       outputTokens: usage.output ?? 0,
-    });
+    };
+    // By the name that tables of models have, and by that of who serves it.
+    for (const name of new Set([model, call.model ?? model]))
+      routing.paces.learn({ ...measured, model: name });
   }
   if (outcome !== 'completed' || record.routingMode !== 'on') return;
   const cachedTokens = cachedTokensOf(arrival.provider.api, usage);
@@ -49,6 +51,8 @@ function healthOf({ outcome, status }: UsageRecord, { putsKeyIn }: Arrival): Mea
 
 /** What is left of a call when it has ended. */
 interface Ended {
+  /** Its name at who served it. */
+  model: string | null;
   routed: Pick<Routed, 'facts'> | null;
   arrival: Arrival;
   requestBody: Buffer | null;

@@ -41,7 +41,13 @@ export interface Answer {
 /** After the head: read the body first, or go on without it, or answer. */
 export type HeadDecision = { kind: 'read' } | ForwardDecision;
 export type ForwardDecision =
-  | { kind: 'forward'; edit: HeaderEdit; body?: Buffer }
+  | {
+      kind: 'forward';
+      edit: HeaderEdit;
+      body?: Buffer;
+      /** Envoy's clusters, to be tried one after the other. */
+      plan?: string[];
+    }
   | { kind: 'answer'; answer: Answer };
 /** After the body; `wait`: what is decided depends on another call, which may take as long as a model thinks. */
 export type BodyDecision = ForwardDecision | { kind: 'wait'; decided: Promise<ForwardDecision> };

@@ -11,8 +11,8 @@ interface Alias {
 
 /** The names under which the config serves models; those that only have a price are the provider's to list. */
 export function aliasesOf(models: Config['models']): Alias[] {
-  return Object.entries(models).flatMap(([id, { provider, model, dialect }]) =>
-    id.endsWith('*') || (provider === undefined && model === undefined && dialect === undefined)
+  return Object.entries(models).flatMap(([id, { provider, model, dialect, deployments }]) =>
+    id.endsWith('*') || [provider, model, dialect, deployments].every((each) => each === undefined)
       ? []
       : [{ id, provider: provider ?? 'weir' }],
   );

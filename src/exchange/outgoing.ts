@@ -14,7 +14,10 @@ const keyHeaders: Record<ProviderConfig['api'], string> = {
 };
 
 /** The key of the house, as the provider wants it. */
-function keyHeader({ api, api_key, base_url, key_header }: ProviderConfig): Record<string, string> {
+function keyHeader({ api, auth, api_key, base_url, key_header }: ProviderConfig): Record<string, string> {
+  // Signed when the body is known.
+  if (auth === 'aws') return {};
+  if (auth) return { authorization: `Bearer ${api_key}` };
   const isAzure = /\.(openai|cognitiveservices|services\.ai)\.azure\.com$|\.azure-api\.net$/.test(
     new URL(base_url).hostname,
   );

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../config/models.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
+import { type Envelope, envelopeOf } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralDialects, neutralName } from '../dialects/neutral-registry.ts';
 import { dialectByName } from '../dialects/registry.ts';
@@ -21,13 +22,19 @@ export interface Served {
   arrival: Arrival;
   /** With a hash that tells apart who answered, and in which dialect. */
   facts: RequestFacts;
-  /** The model's name there, where the body names another. */
+  /** The model's name there. */
+  model: string | null;
+  /** The same, where the body names another. */
   rename: string | null;
   /** Set where the provider speaks another dialect than the caller. */
   translation: TranslationTarget | null;
+  /** Set where a cloud wants it in a form of its own. */
+  envelope: Envelope | null;
 }
 
-interface Asking {
+type Unwrapped = Omit<Served, 'envelope'>;
+
+export interface Asking {
   head: RequestHead;
   arrival: Arrival;
   facts: RequestFacts;
@@ -44,21 +51,34 @@ export function serve(call: Asking, { providers, models }: Pick<Services, 'provi
   const moves = named !== arrival.target.provider;
   const keeps = !place && moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
   if ((!model && !place) || !provider || keeps || facts.model === null)
-    return allowed({ arrival, facts, rename: null, translation: null });
+    return allowed(head, { arrival, facts, model: facts.model, rename: null, translation: null });
   const holds = model && (model.provider === undefined || model.provider === named);
   const served = servedBy(call, { name: named, provider, model: holds ? model : {} });
-  return served ? allowed(served) : untranslatable(arrival, named);
+  return served ? allowed(head, served) : untranslatable(arrival, named);
+}
+
+/** Puts it into the form that its provider wants it in. */
+function enveloped(head: RequestHead, served: Unwrapped): Served {
+  const { arrival, model, facts } = served;
+  const { dialect, provider, target } = arrival;
+  const isMessages = dialect?.name === 'anthropic-messages' && target.endpoint === '/messages';
+  const envelope = isMessages && model !== null ? envelopeOf(provider) : null;
+  if (!envelope || model === null) return { ...served, envelope: null };
+  const endpoint = envelope.endpoint(model, facts.stream);
+  const moved = readdress(arrival, head, { name: target.provider, provider, endpoint, dialect });
+  return { ...served, arrival: moved, rename: null, envelope };
 }
 
 /** The provider may be called, and there is a key for it. */
-function allowed(served: Served): Serving {
+export function allowed(head: RequestHead, unwrapped: Unwrapped): Serving {
+  const served = enveloped(head, unwrapped);
   const { access, target, putsKeyIn, credential } = served.arrival;
   const missing = putsKeyIn && credential === null ? keyMissing(target.provider) : null;
   const refusal = providerRefusal(access, target.provider) ?? missing;
   return refusal ? { kind: 'refused', refusal } : { kind: 'served', served };
 }
 
-function untranslatable({ dialect }: Arrival, provider: string): Serving {
+export function untranslatable({ dialect }: Arrival, provider: string): Serving & { kind: 'refused' } {
   const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, between OpenAI, Anthropic and Gemini.`;
   return { kind: 'refused', refusal: { code: 'not_translatable', message } };
 }
@@ -66,11 +86,14 @@ function untranslatable({ dialect }: Arrival, provider: string): Serving {
 interface Server {
   name: string;
   provider: Arrival['provider'];
-  model: ModelConfig;
+  model: Omit<ModelConfig, 'deployments' | 'fallback'>;
 }
 
 /** null: what the provider speaks cannot be translated to. */
-function servedBy({ head, arrival, facts, place }: Asking, { name, provider, model }: Server): Served | null {
+export function servedBy(
+  { head, arrival, facts, place }: Asking,
+  { name, provider, model }: Server,
+): Unwrapped | null {
   const asking = arrival.dialect?.name ?? '';
   const asked = facts.model ?? '';
   const there = model.model ?? place?.model ?? asked;
@@ -79,14 +102,14 @@ function servedBy({ head, arrival, facts, place }: Asking, { name, provider, mod
   const wanted = same && !model.dialect ? asking : speaks;
   const from = neutralName(asking);
   if (wanted === asking || (!from && provider.api === arrival.provider.api)) {
-    if (same && there === asked) return { arrival, facts, rename: null, translation: null };
+    if (same && there === asked) return { arrival, facts, model: there, rename: null, translation: null };
     const endpoint = endpointOf(arrival, asked, there);
     const moved = readdress(arrival, head, { name, provider, endpoint, dialect: arrival.dialect });
     const isInPath = arrival.target.endpoint !== moved.target.endpoint;
     const rename = there === asked || isInPath ? null : there;
     // What routing chose is the call's own by now.
     const hash = place && rename === null ? facts.hash : `${facts.hash} ${there}`;
-    return { arrival: moved, facts: { ...facts, hash }, rename, translation: null };
+    return { arrival: moved, facts: { ...facts, hash }, model: there, rename, translation: null };
   }
   const to = neutralName(wanted);
   if (!from || !to) return null;
@@ -94,6 +117,7 @@ function servedBy({ head, arrival, facts, place }: Asking, { name, provider, mod
   return {
     arrival: readdress(arrival, head, { name, provider, endpoint, dialect: dialectByName(to) }),
     facts: { ...facts, hash: `${facts.hash} ${asking} ${there}`, hidesUsage: false },
+    model: there,
     rename: null,
     translation: {
       dialect: to,

@@ -4,6 +4,7 @@ import type { ByteBudget } from '../cache/byte-budget.ts';
 import type { FindModel } from '../config/models.ts';
 import type { Policy } from '../config/policy/policy.ts';
 import type { Config } from '../config/schema.ts';
+import type { Cloud } from '../identity/cloud/cloud.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Pricer } from '../usage/price.ts';
@@ -26,7 +27,11 @@ export interface Services {
   models: FindModel;
   /** The names that lists of models are given besides the provider's. */
   aliases: ReturnType<typeof aliasesOf>;
+  /** Which of the processors of one Envoy this is, from 0; null: Envoys elsewhere try no other than the first. */
+  worker: number | null;
   identity: Identity;
+  /** Signs what goes to providers that want it signed. */
+  sign: Cloud['sign'];
   /** The policy of intercepted calls that nobody has claimed; without it they have that of all others. */
   intercepted?: Policy;
   limits: Limits;

@@ -15,6 +15,18 @@ export type Sent =
 
 export async function send(
   bytes: Buffer,
+  served: Served,
+  call: { id: string; asking: Arrival },
+  services: Pick<Services, 'reader' | 'now'>,
+): Promise<Sent> {
+  const sent = await written(bytes, served, call, services);
+  const { envelope } = served;
+  if (sent.kind === 'refused' || !envelope) return sent;
+  return { ...sent, body: await services.reader.edit(sent.body ?? bytes, envelope.edits) };
+}
+
+async function written(
+  bytes: Buffer,
   { rename, translation }: Served,
   call: { id: string; asking: Arrival },
   { reader, now }: Pick<Services, 'reader' | 'now'>,

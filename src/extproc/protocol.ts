@@ -59,11 +59,13 @@ export interface ProcessingResponse {
   response_trailers?: Record<string, never>;
   immediate_response?: { status: { code: number }; headers: HeaderMutation; body: Buffer; details: string };
   /** By namespace. */
-  dynamic_metadata?: {
-    fields: Record<string, { structValue: { fields: Record<string, { stringValue: string }> } }>;
-  };
+  dynamic_metadata?: { fields: Record<string, { structValue: Struct }> };
   mode_override?: ProcessingMode;
   override_message_timeout?: { seconds: number };
+}
+
+interface Struct {
+  fields: Record<string, { stringValue: string } | { listValue: { values: { structValue: Struct }[] } }>;
 }
 
 export type ProcessStream = ServerDuplexStream<ProcessingRequest, ProcessingResponse>;

@@ -55,12 +55,25 @@ export const withoutBody = modes(none, none);
 export function mark(
   exchangeId: string,
   decided: boolean,
+  plan?: string[],
 ): Required<Pick<ProcessingResponse, 'dynamic_metadata'>> {
   const fields = {
     exchange_id: { stringValue: exchangeId },
     ...(decided && { decided: { stringValue: 'yes' } }),
   };
-  return { dynamic_metadata: { fields: { [names.metadata]: { structValue: { fields } } } } };
+  const groups = plan?.map((name) => ({ structValue: { fields: { name: { stringValue: name } } } }));
+  return {
+    dynamic_metadata: {
+      fields: {
+        [names.metadata]: { structValue: { fields } },
+        ...(groups && {
+          [names.planMetadata]: {
+            structValue: { fields: { priority_groups: { listValue: { values: groups } } } },
+          },
+        }),
+      },
+    },
+  };
 }
 
 export function immediate({ status, headers, body }: Answer): ProcessingResponse {

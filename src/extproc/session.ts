@@ -1,26 +1,32 @@
 import type { Logger } from 'pino';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
-import type { Headers, RequestHead, ResponseHead } from '../exchange/messages.ts';
+import type { StartAttempt } from '../exchange/exchanges.ts';
 import type { ReadWorkload } from '../identity/workloads.ts';
-import type { HttpHeaders, ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
+import { serveAttempt } from './attempt-session.ts';
+import type { ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
+import { readResponseHead, requestHead } from './read.ts';
 import { forward, immediate, mark, patience, responseBody, responseHead, withoutBody } from './replies.ts';
 
 /** What a side stream needs. */
 export interface Served {
   start: StartExchange;
+  /** null: there is no such call. */
+  startAttempt: StartAttempt;
   log: Logger;
   /** null: tokens of workloads are not read. */
   workloads: ReadWorkload | null;
 }
-
-const attributesKey = 'envoy.filters.http.ext_proc';
 
 /**
  * One side stream of Envoy's: turns its messages into calls on an exchange, and what the exchange
  * decides into replies, in order. A fault of weir's own lets the call go on as it came: the guard
  * routes stop it if it carries a weir key.
  */
-export function serve(stream: ProcessStream, { start, log, workloads }: Served): void {
+export function serve(stream: ProcessStream, { start, startAttempt, log, workloads }: Served): void {
+  if (isAttempt(stream)) {
+    serveAttempt(stream, { startAttempt, log });
+    return;
+  }
   // Verified while the first message is read, and known already for all streams of a token but the first.
   const workload = workloads && readToken(stream, workloads);
   let exchange: Exchange | undefined;
@@ -65,6 +71,11 @@ export function serve(stream: ProcessStream, { start, log, workloads }: Served):
   stream.on('error', finish);
 }
 
+/** Envoy's filter says whose side it is on. */
+function isAttempt(stream: ProcessStream): boolean {
+  return stream.metadata.get('x-weir-filter')[0] === 'attempt';
+}
+
 /** The sidecar's Envoy shows the token of its pod in the metadata of the stream. */
 function readToken(stream: ProcessStream, workloads: ReadWorkload): ReturnType<ReadWorkload> {
   const [header] = stream.metadata.get('authorization');
@@ -94,7 +105,8 @@ async function handle(
       const decision = first.kind === 'wait' ? await first.decided : first;
       const known = mark(exchange.id, true);
       if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
-      return { request_body: { response: forward(decision.edit, decision.body) }, ...known };
+      const response = forward(decision.edit, decision.body);
+      return { request_body: { response }, ...mark(exchange.id, true, decision.plan) };
     }
     case 'response_headers':
       return responseHead(exchange.responseHead(readResponseHead(message.response_headers, message)));
@@ -105,41 +117,4 @@ async function handle(
     default:
       return { [message.request]: {} };
   }
-}
-
-function attribute(message: ProcessingRequest, name: string): string {
-  return message.attributes?.[attributesKey]?.fields?.[name]?.stringValue ?? '';
-}
-
-function readHeaders(http: HttpHeaders): Headers {
-  const headers = new Map<string, string>();
-  for (const { key, raw_value, value } of http.headers?.headers ?? []) {
-    const text = raw_value && raw_value.length > 0 ? raw_value.toString('latin1') : (value ?? '');
-    const before = headers.get(key);
-    headers.set(key, before === undefined ? text : `${before}, ${text}`);
-  }
-  return headers;
-}
-
-function requestHead(http: HttpHeaders, message: ProcessingRequest): RequestHead {
-  const headers = readHeaders(http);
-  return {
-    method: headers.get(':method') ?? '',
-    path: headers.get(':path') ?? '/',
-    headers,
-    ip: attribute(message, 'source.address').replace(/:\d+$/, ''),
-    ended: http.end_of_stream ?? false,
-  };
-}
-
-function readResponseHead(http: HttpHeaders, message: ProcessingRequest): ResponseHead {
-  const headers = readHeaders(http);
-  const details = attribute(message, 'response.code_details');
-  return {
-    status: Number(headers.get(':status') ?? 0),
-    headers,
-    ended: http.end_of_stream ?? false,
-    fromProvider: details === 'via_upstream' || details === '',
-    details,
-  };
 }

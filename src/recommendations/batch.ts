@@ -20,7 +20,7 @@ interface Group {
   busiest_hour: number;
 }
 
-const plain = `NOT stream AND end_user IS NULL AND outcome = 'completed' AND operation IN ('chat', 'embeddings')
+const plain = `NOT stream AND end_user IS NULL AND outcome = 'completed' AND operation IN ('chat', 'generate_content', 'embeddings')
   AND service_tier IS DISTINCT FROM 'batch' AND service_tier IS DISTINCT FROM 'flex' AND is_plain`;
 
 /** Calls that nobody waits for, at the full price. */

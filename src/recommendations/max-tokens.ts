@@ -36,7 +36,6 @@ const samePrompt = ['prefix_hashes', 'api_key', 'end_user', 'workload']
 
 async function cutAndAskedAgain(context: Context): Promise<Draft[]> {
   const claim = 'max-tokens-cut';
-  const parameters = new Parameters();
   // Few are cut: what came after them is looked for in one pass over all calls.
   await context.client.query(
     `WITH cut AS MATERIALIZED (
@@ -52,7 +51,6 @@ async function cutAndAskedAgain(context: Context): Promise<Draft[]> {
        FROM cut JOIN later USING (requested_model, input_tokens)
       WHERE ${samePrompt} AND later.max_output_tokens > cut.max_output_tokens
         AND later.started_at >= cut_until AND later.started_at <= cut_until + ${again}`,
-    parameters.values,
   );
   const { rows } = await context.client.query<Record<string, Fact>>(
     `SELECT requested_model AS model, workload, api_key, count(*) AS calls, max(max_output_tokens) AS max_tokens_asked,
@@ -88,7 +86,6 @@ interface Reserved {
 
 /** Per workload and model: how long whole answers are, and how much is asked for. */
 async function runaways(context: Context): Promise<Draft[]> {
-  const parameters = new Parameters();
   const { rows } = await context.client.query<Reserved>(
     `SELECT min(provider) AS provider, min(server_address) AS server_address, min(path) AS path, requested_model AS model,
             workload, count(*) FILTER (WHERE NOT cut) AS whole, max(output_tokens) FILTER (WHERE NOT cut) AS longest,
@@ -100,7 +97,6 @@ async function runaways(context: Context): Promise<Draft[]> {
      HAVING bool_and(max_output_tokens IS NOT NULL) AND count(*) FILTER (WHERE cut) > 0
         AND count(*) FILTER (WHERE NOT cut) >= ${minWhole}
         AND min(max_output_tokens) >= ${farBeyond} * max(output_tokens) FILTER (WHERE NOT cut)`,
-    parameters.values,
   );
   const drafts = [];
   for (const row of rows) drafts.push(...(await runaway(context, row)));

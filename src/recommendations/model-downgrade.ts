@@ -91,28 +91,24 @@ export const modelDowngrade: Finder = async (context) => {
 
 /** What `shadow` wrote down of each call is better than any estimate. */
 async function claimShadow(context: Context): Promise<void> {
-  const parameters = new Parameters();
   await context.client.query(
     `INSERT INTO claims SELECT '${claim}', id, started_at, cost_usd - routing_usd, routing_model FROM calls
       WHERE ${paid} AND complexity IN ('simple', 'medium') AND routing_mode = 'shadow' AND routing_usd < cost_usd`,
-    parameters.values,
   );
 }
 
 // Plain answers of the usual kind; prompts of a length that has other prices are left out.
-const plain = `complexity IN ('simple', 'medium') AND outcome = 'completed' AND operation = 'chat'
+const plain = `complexity IN ('simple', 'medium') AND outcome = 'completed' AND operation IN ('chat', 'generate_content')
   AND routing_mode IS DISTINCT FROM 'on' AND routing_usd IS NULL AND service_tier IS DISTINCT FROM 'batch'
-  AND coalesce(input_audio_tokens, output_audio_tokens, input_video_tokens, output_image_tokens, 0) = 0
+  AND coalesce(greatest(input_audio_tokens, output_audio_tokens, input_video_tokens, output_image_tokens), 0) = 0
   AND input_tokens < ${longPrompt}`;
 
 async function groupsOf(context: Context): Promise<Group[]> {
-  const parameters = new Parameters();
   const { rows } = await context.client.query<Group>(
     `SELECT provider, coalesce(dialect, '') AS dialect, complexity, requested_model AS model, count(*) AS calls,
             sum(input_tokens)::float8 AS input, sum(output_tokens)::float8 AS output
        FROM calls WHERE ${paid} AND ${plain} AND requested_model IS NOT NULL
       GROUP BY 1, 2, 3, 4`,
-    parameters.values,
   );
   return rows;
 }

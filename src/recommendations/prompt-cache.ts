@@ -22,11 +22,9 @@ const model = 'coalesce(model, requested_model)';
 
 /** Prompts that began alike within minutes, at the full price of input each time. */
 export const promptCache: Finder = async (context) => {
-  const parameters = new Parameters();
   const { rows } = await context.client.query<Seller>(
     `SELECT provider, server_address, min(path) AS path, ${model} AS model FROM calls
       WHERE ${paid} AND ${uncached} GROUP BY 1, 2, 4`,
-    parameters.values,
   );
   for (const row of rows) await claimPrefixes(context, row);
   const { rows: groups } = await context.client.query<Record<string, Fact>>(

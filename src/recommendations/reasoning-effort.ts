@@ -19,7 +19,6 @@ interface Group {
 
 /** Thinking that simple calls paid for, beyond what simple calls of the same model with little effort took. */
 export const reasoningEffort: Finder = async (context) => {
-  const parameters = new Parameters();
   const { rows } = await context.client.query<Group>(
     `SELECT provider, server_address, min(path) AS path, coalesce(model, requested_model) AS model,
             ceil(avg(coalesce(reasoning_tokens, 0)) FILTER (WHERE ${little}))::bigint AS enough,
@@ -27,7 +26,6 @@ export const reasoningEffort: Finder = async (context) => {
        FROM calls WHERE ${paid} AND complexity = 'simple' AND outcome = 'completed' AND reasoning_effort IS NOT NULL
       GROUP BY 1, 2, 4
      HAVING count(*) FILTER (WHERE ${little}) >= ${minKnown} AND count(*) FILTER (WHERE ${much}) > 0`,
-    parameters.values,
   );
   for (const row of rows) await claimThinking(context, row);
   const { rows: groups } = await context.client.query<Record<string, Fact>>(

@@ -1,4 +1,3 @@
-import { Parameters } from '../analytics/usage-query.ts';
 import { type Fact, type Finder, paid } from './recommendation.ts';
 
 const claim = 'retries';
@@ -7,7 +6,6 @@ const minAttempts = 5;
 
 /** Requests that were sent again and again, and paid for though nobody got the answer. */
 export const retries: Finder = async (context) => {
-  const parameters = new Parameters();
   await context.client.query(
     `INSERT INTO claims
      SELECT '${claim}', id, started_at, usd
@@ -22,7 +20,6 @@ export const retries: Finder = async (context) => {
                                 SELECT cache_key FROM calls WHERE ${paid} AND outcome IN ('disconnected', 'upstream_error')
                                  GROUP BY 1 HAVING count(*) >= ${minAttempts - 1})) AS calls) AS runs) AS storms
       WHERE attempts >= ${minAttempts} AND is_repeated AND outcome IN ('disconnected', 'upstream_error')`,
-    parameters.values,
   );
   const { rows } = await context.client.query<Record<string, Fact>>(
     `SELECT workload, api_key, coalesce(model, requested_model) AS model, outcome, count(*) AS calls,

@@ -41,7 +41,9 @@ export const spendAnomaly: Finder = async (context) => {
   const day = `(started_at AT TIME ZONE ${parameters.add(context.zone)})::date`;
   const { rows } = await context.client.query<Day>(
     `SELECT workload, ${day}::text AS day, ${day} - date '1970-01-01' AS number, sum(cost_usd)::text AS cost
-       FROM usage WHERE ${where} AND purpose IS NULL AND ${paid} AND workload IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 3`,
+       FROM (SELECT workload, date_bin('15 minutes', started_at, timestamptz 'epoch') AS started_at, sum(cost_usd) AS cost_usd
+               FROM usage WHERE ${where} AND purpose IS NULL AND ${paid} AND workload IS NOT NULL GROUP BY 1, 2) AS quarters
+      GROUP BY 1, 2, 3 ORDER BY 1, 3`,
     parameters.values,
   );
   const drafts: Draft[] = [];

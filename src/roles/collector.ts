@@ -37,6 +37,8 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   }
   const log = parent.child({ role: 'collector' });
   const pool = createPool(config.postgres.url, { log, max: 20 });
+  // Whoever asks much takes nothing from what comes in.
+  const questions = createPool(config.postgres.url, { log, max: 12 });
   const fingerprint = createFingerprint(await readHashKey(pool));
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const source = { pricer, providers: config.providers };
@@ -62,7 +64,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
   const cache = createCacheAdmin({ pool, redis, log });
   const sweep = createAnswerSweep({ pool, purgePending: cache.purgePending, log });
   const api = await createApi({
-    pool,
+    pool: questions,
     pricer,
     explain: createExplain(pool, config, () => (routing ??= createRouting(config, routingOptions))),
     cache,
@@ -92,7 +94,7 @@ export const collector: Role = async ({ settings, log: parent, version }) => {
       await api.stop();
       await Promise.all([records.stop(stopTimeoutMs), sweep.stop()]);
       await paces.stop();
-      await Promise.all([redis?.close(), pool.end()]);
+      await Promise.all([redis?.close(), pool.end(), questions.end()]);
     },
   };
 };

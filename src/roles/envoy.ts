@@ -10,6 +10,7 @@ export function envoyInputs({ config, paths }: Settings): EnvoyInputs {
   return {
     egress: config.listen.egress,
     providers: config.providers,
+    models: config.models,
     onFailure: onFailure(config),
     processors: Array.from({ length: config.processor.workers }, (_, index) => ({
       socket: paths.sockets.processor(index),

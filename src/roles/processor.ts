@@ -12,6 +12,7 @@ import { createReader } from '../exchange/reader.ts';
 import { settleInterrupted } from '../exchange/settle.ts';
 import { createRelay } from '../extproc/relay.ts';
 import { createExtProcServer } from '../extproc/server.ts';
+import { startCloud, withCloud } from '../identity/cloud/cloud.ts';
 import { createIdentity } from '../identity/create.ts';
 import { createFingerprint } from '../identity/fingerprint.ts';
 import { createOwnCalls, withOwnCalls } from '../identity/own-calls.ts';
@@ -60,6 +61,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   });
   await identity.start();
   const fingerprint = createFingerprint(identity.hashKey());
+  const cloud = await startCloud(config.providers, { now, random: Math.random, log });
   const own = createOwnCalls(identity.hashKey(), now);
   const pricer = createPricer(createOverrides(config.models, config.price_agreements, fingerprint));
   const reader = createReader();
@@ -114,9 +116,11 @@ export const processor: Role = async ({ settings, log: parent, version, options 
       : null;
   const exchanges = createExchanges({
     providers: config.providers,
+    worker: listen === 'unix' ? index : null,
     models: createModels(config.models),
     aliases: aliasesOf(config.models),
-    identity: withOwnCalls(identity, own),
+    identity: withCloud(withOwnCalls(identity, own), cloud),
+    sign: cloud.sign,
     intercepted: config.intercepted,
     limits,
     cache,
@@ -136,6 +140,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
     listen: listen === 'unix' ? paths.sockets.processor(index) : listen,
     tls: config.tls,
     start: exchanges.start,
+    startAttempt: exchanges.startAttempt,
     workloads: createWorkloads(config.workloads, { log, now }),
     log,
   });
@@ -153,6 +158,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
       if (left > 0)
         log.warn('not all usage records are acknowledged: the journal keeps them for the next start');
       await ledger.stop();
+      cloud.stop();
       await identity.stop();
       await paces.stop();
       await Promise.all([reader.close(), counter.close(), redis?.close(), pool?.end(), coldPool?.end()]);

@@ -33,6 +33,8 @@ export interface Paces {
   of(provider: string, model: string): Pace | null;
   /** Why a model is left alone for now; null: it is well. `organization`: whose keys pay; null: the caller's own does. */
   ailing(provider: string, model: string, organization: string | null): string | null;
+  /** A model is left alone by this process for so long, as its provider asks. */
+  rest(provider: string, model: string, ms: number): void;
   learn(call: Measured): void;
   stop(): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
   const untold = new Map<string, Seen>();
   /** When Redis answered last, by its clock. */
   let since = 0;
+  const rests = new LRUCache<string, number>({ max: maxModels });
   let sharing: Promise<void> | null = null;
 
   async function share(connection: RedisConnection): Promise<void> {
@@ -92,13 +95,19 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
       return seen ? paceOf(seen) : null;
     },
     ailing(provider, model, organization) {
-      const away = failed(nameOf(provider, model));
+      const name = nameOf(provider, model);
+      const restMs = (rests.get(name) ?? 0) - now();
+      if (restMs > 0) return `${provider} asks to be left alone with it for ${Math.ceil(restMs / 1000)} s`;
+      const away = failed(name);
       if (away > 0)
         return `${provider} failed ${away} times in a row with it: it rests until it is tried again`;
       const refused = organization === null ? 0 : failed(refusalName(provider, model, organization));
       return refused > 0
         ? `${provider} refused it to your organization ${refused} times in a row (rate, credit, key or model): it rests until it is tried again`
         : null;
+    },
+    rest(provider, model, ms) {
+      rests.set(nameOf(provider, model), now() + ms);
     },
     learn(call) {
       const name = nameOf(call.provider, call.model);

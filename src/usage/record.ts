@@ -9,6 +9,8 @@ export type Outcome =
   | 'interrupted'
   | 'upstream_error'
   | 'denied'
+  /** Of an attempt: another took its place. */
+  | 'retried'
   | 'unsettled';
 
 /** Where token numbers come from: the provider's reply, a tokenizer, or a guess by length. */
@@ -136,7 +138,7 @@ export interface UsageRecord {
   /** Tokens, where they were counted by the tokenizer of its model. */
   baselineInput: number | null;
   baselineOutput: number | null;
-  /** Calls that weir makes itself, `replay` or `judge`, and the exchange they are about. */
+  /** Calls that weir makes itself, `replay` or `judge`, and attempts that others replaced, `attempt`; and the exchange they are about. */
   purpose: string | null;
   purposeOf: string | null;
 }

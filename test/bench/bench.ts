@@ -41,6 +41,7 @@ async function startEnvoy(provider: string, processor: boolean): Promise<string>
     egress,
     providers,
     onFailure: 'auto' as const,
+    models: {},
     processors: [{ socket: `${home}.sock`, relay: `${home}-relay.sock` }],
     otlpGrpc: { host: '127.0.0.1', port: 1 },
     rootsFile: '/dev/null',
@@ -101,15 +102,31 @@ try {
   const provider = `http://127.0.0.1:${port}/v1`;
   const headers = { authorization: 'Bearer k', 'content-type': 'application/json' };
   const weir = await startWeir({
-    config: { providers: { openai: { base_url: provider, api_key: 'k' } }, log: { level: 'warn' } },
+    config: {
+      providers: {
+        openai: { base_url: provider, api_key: 'k' },
+        other: { api: 'openai', base_url: provider, api_key: 'k' },
+      },
+      models: {
+        planned: { provider: 'openai', model: 'gpt-4o', fallback: [{ provider: 'other', model: 'gpt-4o' }] },
+      },
+      log: { level: 'warn' },
+    },
   });
   const weirUrl = `${weir.egress}/v1/chat/completions`;
   const weirHeaders = { ...headers, authorization: `Bearer ${weir.callKey}` };
   const targets = [
-    { name: 'provider alone', url: `${provider}/chat/completions`, headers, same: false },
-    { name: 'Envoy alone', url: await startEnvoy(provider, false), headers, same: false },
+    { name: 'provider alone', url: `${provider}/chat/completions`, headers, same: false, model: null },
+    { name: 'Envoy alone', url: await startEnvoy(provider, false), headers, same: false, model: null },
     { name: 'Envoy + no-op', url: await startEnvoy(provider, true), headers, same: false },
     { name: 'weir, miss', url: weirUrl, headers: weirHeaders, same: false },
+    {
+      name: 'weir, miss, with a fallback',
+      url: weirUrl,
+      headers: weirHeaders,
+      same: false,
+      model: 'planned',
+    },
     { name: 'weir, hit', url: weirUrl, headers: weirHeaders, same: true },
   ];
   for (const scene of scenes) {
@@ -117,7 +134,8 @@ try {
     let envoy: LoadResult | undefined;
     let noop: LoadResult | undefined;
     for (const target of targets) {
-      const result = await load({ ...target, body: scene.body, connections: scene.connections, seconds });
+      const body = target.model ? scene.body.replace('"gpt-4o"', JSON.stringify(target.model)) : scene.body;
+      const result = await load({ ...target, body, connections: scene.connections, seconds });
       if (target.name === 'Envoy alone') envoy = result;
       if (target.name === 'Envoy + no-op') noop = result;
       const against = (base: LoadResult | undefined) =>

@@ -6,6 +6,8 @@ import { openaiChat } from '../../src/dialects/openai-chat/index.ts';
 import { findDialect } from '../../src/dialects/registry.ts';
 import { createScorer } from '../../src/routing/scorer.ts';
 import { createTokens } from '../../src/routing/tokens.ts';
+import { replyTranslator } from '../../src/translate/reply.ts';
+import { translateRequest } from '../../src/translate/translate.ts';
 import { createCounter } from '../../src/usage/count/counter.ts';
 import { startCollector } from '../fixtures/collector.ts';
 import { contentEvent } from '../fixtures/openai.ts';
@@ -54,6 +56,46 @@ async function assess(): Promise<Record<string, string>> {
   return times;
 }
 
+const to = {
+  dialect: 'anthropic-messages' as const,
+  model: 'claude-sonnet-4-5',
+  askUsage: true,
+  maxTokens: null,
+};
+
+/** Microseconds a request, its JSON read anew each time. */
+function translateOne(size: number): string {
+  const messages = Array.from({ length: 10 }, (_, at) => ({
+    role: at % 2 === 0 ? 'user' : 'assistant',
+    content: 'word '.repeat(size / 50),
+  }));
+  const json = JSON.stringify({ model: 'gpt-4o', messages });
+  const count = 20_000_000 / size / 10;
+  const started = performance.now();
+  for (let at = 0; at < count; at++) {
+    const body = Buffer.from(json);
+    const task = { from: 'openai-chat' as const, path: '/chat/completions', body, id: 'x', now: 0 };
+    translateRequest({ ...task, to: { ...to, leaveOut: [] } });
+  }
+  return `${(((performance.now() - started) * 1000) / count).toFixed(0)} µs`;
+}
+
+/** Microseconds a chunk of one event. */
+function translateChunks(event: Buffer): string {
+  const asked = {
+    dialect: 'openai-chat' as const,
+    model: 'm',
+    stream: true,
+    usage: false,
+    sse: true,
+    echo: {},
+  };
+  const translator = replyTranslator('anthropic-messages', { ...asked, id: 'x', created: 0 });
+  const started = performance.now();
+  for (let at = 0; at < chunks; at++) translator.push(event);
+  return `${(((performance.now() - started) * 1000) / chunks).toFixed(2)} µs`;
+}
+
 async function countTokens(): Promise<string> {
   const counter = createCounter();
   const text = 'The quick brown fox jumps over the lazy dog, and counts its tokens. '.repeat(2_000);
@@ -99,6 +141,9 @@ export async function benchParts(): Promise<void> {
     'watch and filter a chunk, openai-chat': observe(openaiChat, contentEvent('Hello'), true),
     'watch a chunk, anthropic-messages': anthropic && observe(anthropic, event, false),
     ...(await assess()),
+    'translate 1 KB, chat → messages': translateOne(1_000),
+    'translate 100 KB, chat → messages': translateOne(100_000),
+    'translate a chunk, messages → chat': translateChunks(event),
     'tokens counted a second': await countTokens(),
     'rows into the collector a second': await collectRows(),
   });

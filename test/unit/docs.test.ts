@@ -7,6 +7,9 @@ import { configSchema } from '../../src/config/schema.ts';
 import { answerHeaders } from '../../src/dialects/answer-key.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { dialects } from '../../src/dialects/registry.ts';
+import { cannot } from '../../src/translate/cannot.ts';
+import { refusedWith } from '../../src/translate/judge.ts';
+import { holdDocs } from '../fixtures/translation-docs.ts';
 
 const file = new URL('../../docs/configuration.md', import.meta.url);
 const begin = '<!-- keys: written by `npm run docs` -->';
@@ -95,4 +98,20 @@ test('docs/configuration.md tells each key of the schema', () => {
     [],
     'each key is described',
   );
+});
+
+test('docs/translation.md tells what cannot be carried, out of the table that refuses it', () => {
+  const cell = (text: string) => text.replaceAll('|', '\\|');
+  const rows = cannot.map((row) => {
+    const says = Object.entries(row.says).map(
+      ([name, all]) => `${name}: ${all.map((each) => `\`${each}\``).join(', ')}`,
+    );
+    const way = row.hint ? `\`${row.id}\`` : '';
+    return `| ${cell(row.what)} | ${cell(says.join('; '))} | ${refusedWith(row).join(', ')} | ${cell(row.why)} | ${way} |`;
+  });
+  holdDocs('what cannot be carried', [
+    '| what | how it is said | refused for | because | may be left out as |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ]);
 });

@@ -53,6 +53,8 @@ function house(options: HouseOptions = {}) {
     providers,
     models: () => null,
     aliases: [],
+    worker: 0,
+    sign: async () => ({}),
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),
       anonymous: { ...nobody, organization: 'default' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configSchema } from '../../src/config/schema.ts';
-import { findTarget } from '../../src/dialects/target.ts';
+import { findTarget, pathAt } from '../../src/dialects/target.ts';
 import type { Json } from '../../src/envoy/inputs.ts';
 import { routeConfiguration } from '../../src/envoy/routes.ts';
 
@@ -82,4 +82,15 @@ test('a path of nobody, and a provider that is not there', () => {
   assert.equal(findTarget(providers, '/metrics', false), undefined);
   assert.equal(findTarget(providers, '/providers/none/v1/chat/completions', false), undefined);
   assert.equal(findTarget(providers, '/providers/toString/v1', false), undefined);
+});
+
+test('a base URL with its version within is whole: Vertex AI', () => {
+  const base_url = 'https://l-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google';
+  const vertex = { vertex: { api: 'gemini' as const, base_url, api_key: '' } };
+  const there = '/v1/projects/p/locations/l/publishers/google/models/g:generateContent';
+  for (const version of ['', '/v1', '/v1beta']) {
+    const target = findTarget(vertex, `/providers/vertex${version}/models/g:generateContent`, false);
+    assert.deepEqual([target?.path, target?.endpoint], [there, '/models/g:generateContent']);
+  }
+  assert.equal(pathAt(vertex.vertex, '/models/g:generateContent'), there);
 });

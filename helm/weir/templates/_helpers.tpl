@@ -31,6 +31,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- $name := include "weir.name" . -}}
 {{- $secrets := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
 {{- $host := .Values.listenHost -}}
+{{- $processor := dict "listen" (printf "%s:9443" $host) -}}
+{{- if .Values.gateway.enabled -}}
+{{- /* Calls of weir's own: replays, and what a judge is asked. */ -}}
+{{- $_ := set $processor "egress" (printf "http://%s-gateway.%s.svc:10000" $name .Release.Namespace) -}}
+{{- end -}}
 {{- $chart := dict
   "listen" (dict
     "egress" (printf "%s:10000" $host)
@@ -38,7 +43,7 @@ app.kubernetes.io/component: {{ .component }}
     "otlp_grpc" (printf "%s:4317" $host)
     "otlp_http" (printf "%s:4318" $host)
     "sidecars" (printf "%s:4319" $host))
-  "processor" (dict "listen" (printf "%s:9443" $host))
+  "processor" $processor
   "tls" (dict "cert_file" "/etc/weir/tls/tls.crt" "key_file" "/etc/weir/tls/tls.key")
   "workloads" (dict
     "cluster" .Values.clusterName

@@ -1,6 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { decodeCursor, encodeCursor, findExchange, listExchanges } from '../../analytics/exchanges.ts';
+import {
+  attemptsOf,
+  decodeCursor,
+  encodeCursor,
+  findExchange,
+  listExchanges,
+} from '../../analytics/exchanges.ts';
 import type { Pool } from '../../db/pool.ts';
 import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
@@ -37,7 +43,7 @@ const exchange = z.object({
   adjustment_usd: money.describe('What was added to cost_usd after its period was closed.'),
   duration_ms: z.number(),
   first_chunk_ms: z.number().nullable(),
-  attempts: count,
+  attempts: count.describe('How many providers it was given to, one after the other.'),
   complexity: z.string().nullable(),
   complexity_score: z.number().nullable().describe('By the trained scorer, where it was asked.'),
   routing_mode: z.string().nullable(),
@@ -55,6 +61,18 @@ const exchange = z.object({
     .describe('How its tokens are known: provider, counted or estimated.'),
   purpose: z.string().nullable().describe('Of weir’s own calls: replay or judge.'),
   purpose_of: z.string().nullable().describe('The exchange that such a call is about.'),
+});
+const retried = z.object({
+  started_at: z.date(),
+  duration_ms: z.number(),
+  provider: z.string(),
+  model: z.string().nullable(),
+  status: count.nullable(),
+  error_code: z.string().nullable().describe('Of the provider, or timeout, no_answer, broken_off.'),
+  usage_source: z.string().nullable().describe('null: it was not billed.'),
+  input_tokens: count.nullable(),
+  cost_usd: money.describe('At least.'),
+  cost_upper_usd: money.describe('At most.'),
 });
 const exchangesQuery = z.strictObject({
   ...callsQuery,
@@ -94,14 +112,18 @@ export function exchangeRoutes(pool: Pool, now: () => number): FastifyPluginAsyn
           summary: 'One exchange, by the id that its caller got in x-weir-id',
           tags: ['analytics'],
           params: z.object({ id: z.guid() }),
-          response: { 200: exchange },
+          response: {
+            200: exchange.extend({
+              retried: z.array(retried).describe('What was tried before, and lies in the ledger as well.'),
+            }),
+          },
         },
       },
       async (request) => {
         const { organization } = principalOf(request);
         const found = await findExchange(pool, organization, request.params.id);
         if (!found) throw new Problem(404, 'not_found', `there is no exchange ${request.params.id}`);
-        return found;
+        return { ...found, retried: await attemptsOf(pool, found) };
       },
     );
   };

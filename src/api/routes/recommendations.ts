@@ -39,11 +39,29 @@ const recommendation = z.object({
   advice: z.string(),
 });
 
+/** Requests that wait their turn: one goes through a whole period, and has the database to itself. */
+const maxWaiting = 8;
+
+/** One thing after the other; a Problem for those who would have to wait for too many. */
+function createQueue(most: number) {
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (waiting >= most)
+      throw new Problem(503, 'busy', 'others ask for recommendations: come again', { 'retry-after': '10' });
+    waiting++;
+    const mine = last.then(work).finally(() => waiting--);
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
 /** What would have cost less. */
 export function recommendationRoutes(
   { pool, defaults, world, now }: ControlServices,
   { config, pricer }: { config: Pick<Config, 'providers' | 'models'>; pricer: Pricer },
 ): FastifyPluginAsyncZod {
+  const one = createQueue(maxWaiting);
   return async (api) => {
     api.get(
       '/analytics/recommendations',
@@ -74,17 +92,19 @@ export function recommendationRoutes(
           readPolicy(pool, organization),
           world(organization),
         ]);
-        const { recommendations, total_potential_savings_usd } = await recommend(pool, {
-          organization,
-          range,
-          zone,
-          policy: resolvePolicy(defaults.policy, document),
-          document: resolvedDocument(defaults, document),
-          providers: config.providers,
-          models: config.models,
-          pricer,
-          hasKey,
-        });
+        const { recommendations, total_potential_savings_usd } = await one(() =>
+          recommend(pool, {
+            organization,
+            range,
+            zone,
+            policy: resolvePolicy(defaults.policy, document),
+            document: resolvedDocument(defaults, document),
+            providers: config.providers,
+            models: config.models,
+            pricer,
+            hasKey,
+          }),
+        );
         return {
           start_date: range.start,
           end_date: range.end,

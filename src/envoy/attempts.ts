@@ -1,0 +1,167 @@
+import { isIP } from 'node:net';
+import { serversOf } from '../config/models.ts';
+import type { ProviderConfig } from '../config/schema.ts';
+import { http2, httpOptions, providerCluster, stripInternalHeaders, upstreamCodec } from './clusters.ts';
+import { any, type EnvoyInputs, extension, type Json, names } from './inputs.ts';
+import { processing } from './listener.ts';
+
+/** A processor holds a plain answer's head until it is whole. */
+const messageTimeout = '1800s';
+
+/** The providers of all plans. */
+export function plannedProviders(models: EnvoyInputs['models']): string[] {
+  const planned = Object.values(models).flatMap((model) => serversOf(model).map(({ provider }) => provider));
+  return [...new Set(planned)];
+}
+
+/**
+ * A call that several may serve: each attempt goes to the group of its number in the order that the call's own
+ * metadata tells. Envoy chooses anew before each (`refresh_cluster_on_retry`, since 1.39).
+ */
+export function planRoute(
+  inputs: Pick<EnvoyInputs, 'models' | 'processors'>,
+  patient: Record<string, Json>,
+): Json {
+  const specifiers = 'envoy.extensions.router.cluster_specifiers';
+  const type = `${specifiers}.priority_group.v3.PriorityGroupClusterSpecifier`;
+  const clusters = inputs.processors.flatMap((_, processor) =>
+    plannedProviders(inputs.models).map((provider) => names.attemptCluster(processor, provider)),
+  );
+  return {
+    match: { prefix: '/', headers: [{ name: names.planHeader, present_match: true }] },
+    route: {
+      inline_cluster_specifier_plugin: {
+        extension: extension('envoy.router.cluster_specifier_plugin.priority_group', type, {
+          priority_groups: clusters.map((name) => ({
+            name,
+            clusters: [{ cluster_name: name, weight: 1 }],
+          })),
+          override_metadata_namespace: names.planMetadata,
+        }),
+      },
+      auto_host_rewrite: true,
+      retry_policy: {
+        retry_on: '5xx,reset,connect-failure,refused-stream,retriable-status-codes',
+        retriable_status_codes: [408, 429],
+        // Each call tells its own, and none is longer.
+        num_retries: Math.max(1, longestPlan(inputs) - 1),
+        refresh_cluster_on_retry: true,
+        // The next is another provider: there is nothing to wait for.
+        retry_back_off: { base_interval: '0.001s', max_interval: '0.010s' },
+      },
+      ...patient,
+    },
+  };
+}
+
+function longestPlan({ models }: Pick<EnvoyInputs, 'models'>): number {
+  return Math.max(0, ...Object.values(models).map((model) => serversOf(model).length));
+}
+
+/** The processors one by one, and the providers of all plans, for each of them. */
+export function attemptClusters(inputs: EnvoyInputs): Json[] {
+  const planned = new Set(plannedProviders(inputs.models));
+  if (planned.size === 0) return [];
+  return inputs.processors.flatMap(({ socket }, processor) => [
+    ownProcessorCluster(socket, processor),
+    ...Object.entries(inputs.providers)
+      .filter(([name]) => planned.has(name))
+      .map(([name, provider]) => attemptCluster(name, provider, processor, inputs.rootsFile)),
+  ]);
+}
+
+function ownProcessorCluster(path: string, processor: number): Json {
+  return {
+    name: names.ownProcessorCluster(processor),
+    type: 'STATIC',
+    connect_timeout: '1s',
+    load_assignment: {
+      cluster_name: names.ownProcessorCluster(processor),
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
+    },
+    circuit_breakers: { thresholds: [{ max_requests: 100_000, max_pending_requests: 100_000 }] },
+    typed_extension_protocol_options: http2,
+  };
+}
+
+/** Fails closed: without its processor an attempt has neither the right key nor the right words. */
+function attemptFilter(processor: number): Json {
+  return extension(
+    'envoy.filters.http.ext_proc',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
+    {
+      grpc_service: {
+        envoy_grpc: { cluster_name: names.ownProcessorCluster(processor) },
+        initial_metadata: [{ key: 'x-weir-filter', value: 'attempt' }],
+      },
+      failure_mode_allow: false,
+      ...processing,
+      message_timeout: messageTimeout,
+      // Whether an answer comes at all is seen in its body: the head waits for that.
+      send_body_without_waiting_for_header_response: true,
+      processing_mode: {
+        request_header_mode: 'SEND',
+        request_body_mode: 'BUFFERED',
+        response_header_mode: 'SEND',
+        response_body_mode: 'STREAMED',
+        request_trailer_mode: 'SKIP',
+        response_trailer_mode: 'SEND',
+      },
+    },
+  );
+}
+
+function attemptCluster(
+  provider: string,
+  config: ProviderConfig,
+  processor: number,
+  rootsFile: string,
+): Json {
+  const name = names.attemptCluster(processor, provider);
+  const plain = Object.assign(
+    {},
+    providerCluster(provider, config, { filename: config.ca_file ?? rootsFile }),
+  );
+  const { hostname, protocol } = new URL(config.base_url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const tls = protocol === 'https:';
+  const http_filters = [attemptFilter(processor), stripInternalHeaders, upstreamCodec];
+  return Object.assign(plain, {
+    name,
+    // Of several addresses, one that is out of order is left alone.
+    outlier_detection: {
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 3,
+      interval: '1s',
+      base_ejection_time: '10s',
+      max_ejection_percent: 100,
+    },
+    typed_extension_protocol_options: {
+      [httpOptions]: any(
+        httpOptions,
+        tls
+          ? { auto_config: { http_protocol_options: {}, http2_protocol_options: {} }, http_filters }
+          : { explicit_http_config: { http_protocol_options: {} }, http_filters },
+      ),
+    },
+    ...(tls && {
+      transport_socket: extension(
+        'envoy.transport_sockets.tls',
+        'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+        {
+          // What `auto_sni` finds holds for all attempts of a call: the first one's name.
+          sni: host,
+          common_tls_context: {
+            alpn_protocols: ['h2', 'http/1.1'],
+            validation_context: {
+              trusted_ca: { filename: config.ca_file ?? rootsFile },
+              match_typed_subject_alt_names: [
+                { san_type: isIP(host) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: host } },
+              ],
+            },
+          },
+        },
+      ),
+    }),
+  });
+}
