@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { ProviderConfig } from '../config/schema.ts';
 import { any, type EnvoyInputs, extension, type Json, names, socketAddress } from './inputs.ts';
 
@@ -40,7 +41,6 @@ export const stripInternalHeaders = extension(
 const upstreamHttp = {
   [httpOptions]: any(httpOptions, {
     auto_config: { http_protocol_options: {}, http2_protocol_options: {} },
-    upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
     http_filters: [stripInternalHeaders, upstreamCodec],
   }),
 };
@@ -89,7 +89,13 @@ export function providerCluster(name: string, provider: ProviderConfig, roots: J
           sni: host,
           common_tls_context: {
             alpn_protocols: ['h2', 'http/1.1'],
-            validation_context: { trusted_ca: roots },
+            validation_context: {
+              trusted_ca: roots,
+              // The provider's own name, whatever the caller has called weir's by.
+              match_typed_subject_alt_names: [
+                { san_type: isIP(host) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: host } },
+              ],
+            },
           },
         },
       ),

@@ -45,7 +45,8 @@ test('the gateway of the chart, and what the doctor says', async (t) => {
     });
   const answer = await until('the gateway answers', async () => {
     const answered = await ask('sk-own');
-    return answered.status === 200 && answered;
+    if (answered.status !== 200) throw new Error(`${answered.status} ${await answered.text()}`);
+    return answered;
   }).catch((error) => {
     throw new Error(envoy.output(), { cause: error });
   });
