@@ -1,7 +1,9 @@
 import type { ProviderConfig } from '../config/schema.ts';
 import { errorHeaders, type Refusal, refusalStatus, renderError } from '../dialects/errors.ts';
 import type { Standing } from '../limits/limits.ts';
+import type { UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
+import { savingOf } from './baseline.ts';
 import { standingHeaders } from './denials.ts';
 import type { Lookup } from './lookup.ts';
 import type { Answer } from './messages.ts';
@@ -41,6 +43,14 @@ export function ownHeaders(
     ...(lookup?.key && { 'x-weir-cache-key': lookup.key }),
     ...(standing && standingHeaders(standing, now)),
   };
+}
+
+/** What a call has cost, and what routing has saved, where that is known. */
+export function moneyHeaders(record: UsageRecord): Record<string, string> {
+  const { costUsd } = record;
+  const saving = savingOf(record);
+  if (costUsd === null) return {};
+  return { 'x-weir-cost-usd': costUsd, ...(saving !== null && { 'x-weir-saved-usd': saving }) };
 }
 
 /** The model, where its name can stand in a header: callers and providers may call it anything. */

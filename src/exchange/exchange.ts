@@ -1,16 +1,15 @@
 import type { ProviderConfig } from '../config/schema.ts';
-import type { RequestFacts, StreamFilter } from '../dialects/dialect.ts';
-import type { Unframer } from '../dialects/envelope.ts';
+import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { ownCopy } from '../dialects/own-copy.ts';
 import type { Admission } from '../limits/limits.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { admit, admitUnread, closeAdmission, limitedBy } from './admission.ts';
 import { providerRefusal, unreadModelRefusal } from './allowed.ts';
-import { modelHeader, notKept, ownHeaders, refusalAnswer } from './answers.ts';
+import { modelHeader, moneyHeaders, notKept, ownHeaders, refusalAnswer } from './answers.ts';
 import { type Arrival, arrive, isUnknown } from './arrival.ts';
 import { Attempts } from './attempts.ts';
-import { comparison, savingOf } from './baseline.ts';
+import { comparison } from './baseline.ts';
 import { denialRefusal } from './denials.ts';
 import { draftRecord, providerIds, targetFields } from './draft.ts';
 import { type Followed, follow, leftFields, serveStream } from './following.ts';
@@ -31,15 +30,13 @@ import type {
   ResponsePlan,
 } from './messages.ts';
 import { listing } from './model-list.ts';
-import { type Observation, observe } from './observation.ts';
 import { priceFields } from './pricing.ts';
+import { type Changes, Reply, unchanged } from './reply.ts';
 import type { Routed } from './routing.ts';
 import type { Served } from './serve.ts';
 import type { Services } from './services.ts';
 import { guessedUsage, replyFields, settle } from './settle.ts';
 import { signedEdit } from './signing.ts';
-import type { TranslatedReply } from './translation.ts';
-import { unframed } from './unframed.ts';
 
 /** A request larger than this is not held on to for counting: 8 MiB. */
 const maxHeldBytes = 8 * 1024 * 1024;
@@ -53,12 +50,7 @@ interface Inspected {
   model: string | null;
   /** Held until the provider has told its numbers. */
   requestBody: Buffer | null;
-  /** Set where weir asked for usage that the caller did not ask for, or where the reply is translated. */
-  filter: StreamFilter | null;
-  /** Set where the provider speaks another dialect than the caller. */
-  reply: TranslatedReply | null;
-  /** Set where a stream comes in frames. */
-  unframer: Unframer | null;
+  changes: Changes;
 }
 
 /**
@@ -83,11 +75,9 @@ export class Exchange {
   #record: UsageRecord | null = null;
   /** Set while a provider has the call. */
   #forwarded: Arrival | null = null;
-  #response: ResponseHead | null = null;
-  #observation: Observation | null = null;
+  #reply: Reply | null = null;
   /** Set where the caller gets something else than the provider says. */
   #change: ReplyChange | null = null;
-  #ended = false;
   /** Set where several may serve it. */
   #attempts: Attempts | null = null;
   /** Aborted when the caller hangs up. */
@@ -168,14 +158,7 @@ export class Exchange {
     this.#arrival = arrival;
     this.#routed = asked;
     this.#lookup = lookup;
-    this.#inspected = {
-      facts,
-      model: served.model,
-      requestBody: null,
-      filter: null,
-      reply: null,
-      unframer: null,
-    };
+    this.#inspected = { facts, model: served.model, requestBody: null, changes: unchanged };
     this.#note({
       stream: facts.stream,
       maxOutputTokens: facts.maxOutputTokens,
@@ -205,76 +188,57 @@ export class Exchange {
     this.#attempts?.answered();
     if (this.#isServed || this.#attempts?.accepted)
       return { observe: 'nothing', edit: { set: {}, remove: [] } };
-    return this.#reply(head);
+    return this.#begin(head);
   }
 
   /** A reply begins, of the provider or of Envoy. */
-  #reply(received: ResponseHead): ResponsePlan {
-    const head = this.#inspected?.unframer ? unframed(received) : received;
-    const isUnframed = head !== received;
-    if (this.#inspected && !isUnframed) this.#inspected.unframer = null;
-    this.#response = head;
+  #begin(received: ResponseHead): ResponsePlan {
     const record = () => (this.#attempts?.isStandIn ? null : (this.#lookup?.record() ?? null));
-    this.#observation = observe(head, this.#arrival, this.#services, record);
-    this.#ended = this.#observation.observe === 'nothing';
-    const filter = this.#observation.observe === 'chunks' ? (this.#inspected?.filter ?? null) : null;
-    if (this.#inspected) this.#inspected.filter = filter;
+    const changes = this.#inspected?.changes ?? unchanged;
+    const call = { arrival: this.#arrival, changes, change: this.#change };
+    const reply = new Reply(received, call, this.#services, record);
+    this.#reply = reply;
+    const { head } = reply;
     this.#note({ status: head.status, ...providerIds(head.headers) });
     if (!head.fromProvider) this.#note({ errorCode: head.headers.get('x-weir-error') ?? 'upstream_error' });
-    const set = this.#headers();
+    const told = this.#headers();
     if (this.#record && this.#inspected) {
-      set['x-weir-cache'] = this.#record.cache;
-      Object.assign(set, modelHeader(this.#inspected.model));
-      if (this.#record.attempts > 1) set['x-weir-attempts'] = String(this.#record.attempts);
+      told['x-weir-cache'] = this.#record.cache;
+      Object.assign(told, modelHeader(this.#inspected.model));
+      if (this.#record.attempts > 1) told['x-weir-attempts'] = String(this.#record.attempts);
     }
-    if (isUnframed) set['content-type'] = 'text/event-stream';
-    const edit = { set, remove: filter || isUnframed ? ['content-length'] : [] };
-    const plan = this.#change?.plan(head, this.#observation.observe);
-    if (!plan) return { observe: this.#observation.observe, edit };
-    this.#response = this.#inspected?.reply?.head(head, filter !== null) ?? head;
-    return { observe: plan.observe, edit: { ...edit, set: { ...set, ...plan.edit.set } } };
+    return reply.plan(told);
   }
 
   async responseBody(received: Buffer, ended: boolean): Promise<BodyEdit> {
-    const observation = this.#observation;
-    if (!observation) return {};
-    const bytes = this.#inspected?.unframer?.push(received) ?? received;
+    const reply = this.#reply;
+    if (!reply) return {};
     if (this.#record?.firstChunkMs === null)
       this.#note({ firstChunkMs: this.#services.now() - this.#startedAt });
-    const filter = this.#inspected?.filter;
-    const whole = this.#change && !filter ? await this.#change.whole(bytes) : null;
-    const visible = whole?.body ?? filter?.push(bytes, ended);
-    const body = (visible ?? bytes) === received ? undefined : (visible ?? bytes);
-    const given = (this.#inspected?.reply && visible) ?? bytes;
-    await observation.push(bytes, given).catch((error: unknown) => {
+    const { bytes, visible, set } = await reply.push(received, ended);
+    const given = this.#inspected?.changes.translated ? visible : bytes;
+    await reply.observation.push(bytes, given).catch((error: unknown) => {
       this.#services.log.error({ err: error, exchange: this.id }, 'a reply could not be read');
     });
-    if (this.#response && !this.#attempts?.isStandIn) this.#lookup?.begin(this.#response);
-    if (!ended) return body ? { body } : {};
+    if (!this.#attempts?.isStandIn) this.#lookup?.begin(reply.head);
+    const edit = visible === received ? {} : { body: visible };
+    if (!ended) return edit;
     // Before the caller has the end of it: who asks again at once gets this answer.
-    this.#endReply(observation);
-    const cost = this.#record?.costUsd ?? null;
-    const saving = this.#record && savingOf(this.#record);
-    const set: Record<string, string> = { ...whole?.headers?.set };
+    this.#endReply(reply);
     // Who does not know of weir is not told of money.
-    if (observation.observe === 'whole' && cost !== null && !this.#arrival?.intercepted) {
-      set['x-weir-cost-usd'] = cost;
-      if (saving != null) set['x-weir-saved-usd'] = saving;
-    }
-    return {
-      ...(body && { body }),
-      ...(Object.keys(set).length > 0 && { headers: { set, remove: [] } }),
-    };
+    const isTold = reply.observation.observe === 'whole' && !this.#arrival?.intercepted;
+    const headers = { ...set, ...(isTold && this.#record && moneyHeaders(this.#record)) };
+    return Object.keys(headers).length === 0 ? edit : { ...edit, headers: { set: headers, remove: [] } };
   }
 
   /** The reply is whole: what it tells is written down, and it may be given again. */
-  #endReply(observation: Observation): void {
-    this.#ended = true;
+  #endReply(reply: Reply): void {
+    reply.ended = true;
     if (!this.#record || !this.#arrival) return;
-    this.#note(replyFields(observation.facts(), this.#record));
+    this.#note(replyFields(reply.observation.facts(), this.#record));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
     this.#note(comparison(this.#record, this.#services));
-    this.#keep(this.#record, observation);
+    this.#keep(this.#record, reply);
   }
 
   /** The caller hung up: whoever waits for another call does so no more. */
@@ -291,8 +255,9 @@ export class Exchange {
   #finish(): void {
     this.#attempted.delete(this.id);
     // Some clients hang up as soon as they have read the last event: that is an end as well.
-    if (!this.#ended && this.#observation?.facts().complete) this.#endReply(this.#observation);
-    this.#lookup?.abandon(this.#ended || this.#response?.fromProvider === false);
+    const reply = this.#reply;
+    if (reply?.ended === false && reply.observation.facts().complete) this.#endReply(reply);
+    this.#lookup?.abandon(reply?.ended || reply?.head.fromProvider === false);
     const forwarded = this.#forwarded;
     // Nothing but what was forwarded can have used anything; what is served still runs.
     if (!forwarded && !this.#isServed) this.#admission?.close('free');
@@ -304,9 +269,9 @@ export class Exchange {
       requestBody: this.#inspected?.requestBody ?? null,
       model: this.#inspected?.model ?? null,
       textChars: this.#inspected?.facts.textChars ?? 0,
-      response: this.#response,
-      observation: this.#observation,
-      ended: this.#ended,
+      response: reply?.head ?? null,
+      observation: reply?.observation ?? null,
+      ended: reply?.ended ?? false,
       routed: this.#routed,
     };
     this.#closing(
@@ -315,7 +280,7 @@ export class Exchange {
           this.#close(record);
           learnFrom(record, call, this.#services);
           // What it costs is known only now.
-          if (record.usageSource !== 'provider' && call.observation) this.#keep(record, call.observation);
+          if (record.usageSource !== 'provider' && reply) this.#keep(record, reply);
         })
         .finally(() => {
           this.#admission?.close('free');
@@ -351,7 +316,7 @@ export class Exchange {
       },
       record: () => this.#record,
       tried: (attempts: number) => this.#note({ attempts }),
-      responseHead: (head: ResponseHead) => this.#reply(head),
+      responseHead: (head: ResponseHead) => this.#begin(head),
       responseBody: (bytes: Buffer, ended: boolean) => this.responseBody(bytes, ended),
       note: (record: UsageRecord) => this.#services.ledger.close(record),
       finish: () => this.#finish(),
@@ -369,7 +334,8 @@ export class Exchange {
     const isHeld = body.length <= maxHeldBytes && held.take(body.length);
     const { facts, model, arrival } = served;
     const unframer = served.envelope?.unframe?.() ?? null;
-    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, filter, reply, unframer };
+    const changes = { filter, translated: reply, unframer };
+    this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, changes };
     this.#change = reply;
     this.#arrival = arrival;
   }
@@ -466,9 +432,9 @@ export class Exchange {
     };
   }
 
-  #keep(record: UsageRecord, observation: Observation): void {
-    if (!this.#ended || this.#inspected?.reply?.failed || this.#attempts?.isStandIn) return;
-    const kept = this.#lookup?.end(record, observation, this.#response);
+  #keep(record: UsageRecord, { ended, head, observation }: Reply): void {
+    if (!ended || this.#inspected?.changes.translated?.failed || this.#attempts?.isStandIn) return;
+    const kept = this.#lookup?.end(record, observation, head);
     if (kept) this.#closing(kept);
   }
 
