@@ -15,6 +15,7 @@ import { untilListening } from '../../src/local/envoy-admin.ts';
 import { findEnvoy } from '../../src/local/envoy-binary.mjs';
 import { freePort } from '../../src/local/ports.ts';
 import { startWeir } from '../fixtures/weir.ts';
+import { benchCache } from './cache.ts';
 import { benchLimits } from './limits.ts';
 import type { LoadResult, Plan } from './load.ts';
 import { benchParts } from './parts.ts';
@@ -160,6 +161,7 @@ try {
   await weir.stop();
   await benchParts();
   await benchLimits();
+  await benchCache();
 } finally {
   for (const child of children) child.kill('SIGTERM');
   rmSync(directory, { recursive: true, force: true });

@@ -20,6 +20,13 @@ if (process.platform !== 'linux' || process.getuid?.() !== 0 || missing.length >
   process.exit(process.env.CI ? 1 : 0);
 }
 
+const namespaces = spawnSync('unshare', ['--net', '--mount', 'true']);
+if (namespaces.status !== 0) {
+  const why = `this machine lets nobody make network namespaces: ${namespaces.stderr.toString().trim()}`;
+  process.stderr.write(`weir: the tests with Kubernetes are skipped: ${why}\n`);
+  process.exit(0);
+}
+
 // The tests have a network of their own, from which nothing can be fetched.
 const tools = await buildTools();
 const [python, clients] = [await pythonWithSdks(), await buildClients()];
