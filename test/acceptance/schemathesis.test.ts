@@ -37,7 +37,8 @@ test('whatever is asked of the API: it never fails, and answers as it says', asy
   });
   const args = [
     ...['run', `${weir.api}/openapi.json`, '--header', `Authorization: Bearer ${weir.adminKey}`],
-    ...['--phases', 'coverage,fuzzing', '--max-examples', examples, '--seed', '1', '--workers', '2'],
+    // One worker: CPython 3.11 fails now and then when several threads parse at once ("AST constructor recursion depth mismatch").
+    ...['--phases', 'coverage,fuzzing', '--max-examples', examples, '--seed', '1', '--workers', '1'],
     ...[
       '--checks',
       checks.join(','),
