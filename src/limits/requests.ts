@@ -41,8 +41,11 @@ export function createRequestWindows(redis: Asker | null, processes: Processes):
 
   function countAlone(key: string, points: number, windowMs: number, sharers: number) {
     const window = ownWindow(key, windowMs);
-    window.change(points);
-    return { used: window.used(), resetMs: window.leftMs(), sharers, giveBack: () => window.change(-1) };
+    window.used += points;
+    const giveBack = () => {
+      window.used -= 1;
+    };
+    return { used: window.used, resetMs: window.endsAt - Date.now(), sharers, giveBack };
   }
 
   async function countMany(key: string, points: number, windowMs: number) {

@@ -25,11 +25,14 @@ export function createTokenWindows(redis: Asker | null, processes: Processes): T
   const ownWindow = createOwnWindows();
 
   function takeAlone(limit: LimitConfig, key: string, amount: number, sharers: number): Taken {
-    const { used, leftMs, change } = ownWindow(key, limit.window ?? 0);
+    const window = ownWindow(key, limit.window ?? 0);
     const most = shareOf(limit.tokens ?? 0, sharers);
-    const fits = used() + amount <= most || limit.shadow === true;
-    if (fits) change(amount);
-    return { fits, used: used(), most, resetMs: leftMs(), change };
+    const fits = window.used + amount <= most || limit.shadow === true;
+    if (fits) window.used += amount;
+    const change = (delta: number) => {
+      window.used += delta;
+    };
+    return { fits, used: window.used, most, resetMs: window.endsAt - Date.now(), change };
   }
 
   async function take(limit: LimitConfig, key: string, amount: number): Promise<Taken> {

@@ -152,6 +152,22 @@ test('what a request alone has too much of is refused before anything counts; in
   }
 });
 
+test('what is given back after its window has ended changes nothing in the next one', async () => {
+  const room = makeLimits(null);
+  const requests = limitsOf({ name: 'rpm', requests: 2, window: '1m' });
+  const tokens = limitsOf({ name: 'tpm', tokens: 200, window: '1m' });
+  for (const limits of [requests, tokens]) {
+    const admit = () => room.admit({ limits, budgets: [] }, limitedCall());
+    const late = await admit();
+    await admit();
+    mock.timers.tick(60_000);
+    assert.equal((await admit()).denial, null);
+    late.close('refused');
+    assert.equal((await admit()).denial, null);
+    assert.equal((await admit()).denial?.kind, 'limit');
+  }
+});
+
 test('limits differ by organization, and one that allows more begins nothing anew', async () => {
   const room = makeLimits(null);
   const admit = async (organization: string, requests: number) => {
