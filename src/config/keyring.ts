@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  randomFillSync,
+} from 'node:crypto';
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { DataPaths } from './paths.ts';
@@ -25,11 +32,15 @@ export type SealKeys = readonly { id: string; key: Buffer }[];
 export function createKeyring(keys: SealKeys): Keyring {
   const [current] = keys;
   if (!current) throw new Error('there is no key to seal with');
+  // A key in bytes would be made a key object for each secret anew.
+  const opening = keys.map(({ id, key }) => ({ id, key: createSecretKey(key) }));
+  const sealing = createSecretKey(current.key);
+  const nextNonce = createNonces();
   return {
     seal(secret, context) {
       const id = Buffer.from(current.id);
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv('aes-256-gcm', current.key, nonce).setAAD(Buffer.from(context));
+      const nonce = nextNonce();
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(context));
       const text = Buffer.concat([cipher.update(secret), cipher.final()]);
       return Buffer.concat([Buffer.from([version, id.length]), id, nonce, cipher.getAuthTag(), text]);
     },
@@ -37,7 +48,7 @@ export function createKeyring(keys: SealKeys): Keyring {
       const idEnd = 2 + (sealed[1] ?? 0);
       const tagEnd = idEnd + nonceBytes + tagBytes;
       if (sealed[0] !== version || sealed.length < tagEnd) return null;
-      const found = keys.find(({ id }) => id === sealed.toString('utf8', 2, idEnd));
+      const found = opening.find(({ id }) => id === sealed.toString('utf8', 2, idEnd));
       if (!found) return null;
       try {
         const cipher = createDecipheriv('aes-256-gcm', found.key, sealed.subarray(idEnd, idEnd + nonceBytes))
@@ -49,6 +60,20 @@ export function createKeyring(keys: SealKeys): Keyring {
       }
     },
     derive: (purpose) => createHmac('sha256', current.key).update(`derive:${purpose}`).digest(),
+  };
+}
+
+/** Random nonces, many drawn at once. */
+function createNonces(): () => Buffer {
+  const drawn = Buffer.alloc(256 * nonceBytes);
+  let at = drawn.length;
+  return () => {
+    if (at === drawn.length) {
+      randomFillSync(drawn);
+      at = 0;
+    }
+    at += nonceBytes;
+    return drawn.subarray(at - nonceBytes, at);
   };
 }
 

@@ -37,7 +37,13 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
   const facts = observation?.facts() ?? noFacts;
   const seen = observation !== null && observation.observe !== 'nothing';
   const outcome = outcomeOf(response, ended, facts);
-  let record: UsageRecord = { ...call.record, outcome, ...(seen && replyFields(facts, call.record)) };
+  // Of an answer that is whole it is written down already what it tells and costs.
+  let record: UsageRecord = {
+    ...call.record,
+    outcome,
+    ...(seen && !ended && replyFields(facts, call.record)),
+  };
+  let isPriced = ended;
   const told = record.usageSource === null ? null : record.usage;
   // An error that came before anything else is not billed.
   const billed = seen
@@ -47,9 +53,9 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
     const counted = await countUsage(call, arrival.dialect, facts, services);
     const output = Math.max(told?.output ?? 0, counted.usage.output ?? 0);
     record = { ...record, ...counted, ...(told && { usage: { ...told, output }, usageSource: 'estimated' }) };
+    isPriced = false;
   }
-  const price = priceFields(record, arrival, services.pricer);
-  record = { ...record, ...price };
+  if (!isPriced) record = { ...record, ...priceFields(record, arrival, services.pricer) };
   const compared = await settledComparison(record, call, services);
   const openEnded = record.usageSource !== null && record.usageSource !== 'provider' && !ended;
   return {

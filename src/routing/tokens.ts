@@ -1,3 +1,7 @@
+import { LRUCache } from 'lru-cache';
+
+/** Characters of slices whose tokens are remembered: conversations send again what they began with. */
+const rememberedChars = 2 * 1024 * 1024;
 /** Tokenizers take quadratic time on long runs: slices bound it. */
 const sliceChars = 1024;
 /** Of a run without any place to cut, which is cut anywhere. */
@@ -14,14 +18,26 @@ export interface Tokens {
 export async function createTokens(): Promise<Tokens> {
   const { get_encoding } = await import('tiktoken');
   const encoder = get_encoding('cl100k_base');
+  const counted = new LRUCache<string, number>({
+    maxSize: rememberedChars,
+    sizeCalculation: (_tokens, slice) => slice.length,
+  });
+  /** Ordinary: `<|endoftext|>` in a prompt is text. */
+  function count(slice: string): number {
+    let tokens = counted.get(slice);
+    if (tokens === undefined) {
+      tokens = encoder.encode_ordinary(slice).length;
+      counted.set(slice, tokens);
+    }
+    return tokens;
+  }
   return {
     upTo(texts, limit) {
       let tokens = 0;
       for (const text of texts) {
         for (const slice of safeSlices(text)) {
           if (tokens >= limit) return tokens;
-          // Ordinary: `<|endoftext|>` in a prompt is text.
-          tokens += encoder.encode_ordinary(slice).length;
+          tokens += count(slice);
         }
       }
       return tokens;

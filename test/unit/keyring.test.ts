@@ -24,6 +24,12 @@ test('what was sealed is opened in its place alone, and only as it was', () => {
   );
 });
 
+test('no nonce is used twice', () => {
+  const ring = createKeyring([key('a', 1)]);
+  const nonces = Array.from({ length: 1_000 }, () => ring.seal(Buffer.alloc(0), '').toString('hex', 3, 15));
+  assert.equal(new Set(nonces).size, nonces.length);
+});
+
 test('keys rotate: the new one seals, the old one still opens, and a key that is gone does not', () => {
   const sealed = createKeyring([key('old', 1)]).seal(Buffer.from('secret'), 'here');
   const both = createKeyring([key('new', 2), key('old', 1)]);
