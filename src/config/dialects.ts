@@ -7,6 +7,10 @@ export const dialectNames = [
 ] as const;
 export type DialectName = (typeof dialectNames)[number];
 
+/** What providers are spoken to in: Amazon Bedrock's Converse is translated to, and not from. */
+export const spokenNames = [...dialectNames, 'bedrock-converse'] as const;
+export type SpokenName = (typeof spokenNames)[number];
+
 /** What of a request may be left out where its model’s provider cannot say it (docs/translation.md). */
 export const hints = [
   'argument-streaming',

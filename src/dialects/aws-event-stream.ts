@@ -25,6 +25,8 @@ export class AwsEventParser {
   #needed = preludeBytes;
   #skip = 0;
   #broken = false;
+  /** Messages that were too large. */
+  passedOver = 0;
 
   /** The messages that this chunk completes; bytes may be split anywhere. */
   push(chunk: Uint8Array): AwsEvent[] {
@@ -49,6 +51,7 @@ export class AwsEventParser {
         return events;
       }
       if (total > maxMessageBytes) {
+        this.passedOver++;
         const here = Math.min(total, bytes.length - at);
         this.#skip = total - here;
         at += here;

@@ -1,4 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { DialectName, SpokenName } from '../config/dialects.ts';
 import type { JsonObject } from './json.ts';
 import type { NeutralRequest } from './neutral.ts';
 import type { NeutralError, NeutralReply, StreamEvent } from './neutral-reply.ts';
@@ -47,20 +47,34 @@ export interface StreamWriter {
   write(event: StreamEvent): string;
 }
 
-/** How a dialect reads and writes the neutral form. All pure; reading never fails: what it does not know is `own`. */
-export interface NeutralDialect {
-  name: DialectName;
+/** Takes the bytes of a stream apart; they may be split anywhere. */
+export interface StreamParser {
+  push(chunk: Uint8Array): { type: string; data: string }[];
+  /** Events that were too large. */
+  readonly passedOver: number;
+}
+
+/** How providers are spoken to in a dialect. All pure. */
+export interface SpokenDialect {
+  name: SpokenName;
   /** The endpoint of a request: a path as it stands behind a provider's host. */
   endpoint(model: string, stream: boolean): string;
-  readRequest(body: JsonObject, endpoint: string): NeutralRequest;
   writeRequest(request: NeutralRequest, target: WriteTarget): JsonObject;
-  /** What of a request its reply depends on, besides the neutral form. */
-  asked(body: JsonObject, endpoint: string): Pick<Asked, 'usage' | 'sse' | 'echo'>;
   /** null: it is no reply of this dialect. */
   readReply(body: JsonObject, id: string): NeutralReply | null;
-  writeReply(reply: NeutralReply, asked: Asked): JsonObject;
   readError(body: unknown, status: number | null): NeutralError;
-  writeError(error: NeutralError): JsonObject;
   readStream(id: string): StreamReader;
+  /** Streams that are no server-sent events. */
+  parseStream?(): StreamParser;
+}
+
+/** How a dialect reads and writes the neutral form. Reading never fails: what it does not know is `own`. */
+export interface NeutralDialect extends SpokenDialect {
+  name: DialectName;
+  readRequest(body: JsonObject, endpoint: string): NeutralRequest;
+  /** What of a request its reply depends on, besides the neutral form. */
+  asked(body: JsonObject, endpoint: string): Pick<Asked, 'usage' | 'sse' | 'echo'>;
+  writeReply(reply: NeutralReply, asked: Asked): JsonObject;
+  writeError(error: NeutralError): JsonObject;
   writeStream(asked: Asked): StreamWriter;
 }

@@ -1,11 +1,11 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { SpokenName } from '../config/dialects.ts';
 import type { Part, Signature } from './neutral.ts';
 import type { Own } from './own.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** A whole answer. */
 export interface NeutralReply {
-  dialect: DialectName;
+  dialect: SpokenName;
   /** The provider's id of it. */
   id: string | null;
   /** The model that answered. */

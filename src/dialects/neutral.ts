@@ -1,4 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { DialectName, SpokenName } from '../config/dialects.ts';
 import type { Own } from './own.ts';
 
 /**
@@ -131,7 +131,7 @@ export interface ThinkingPart {
 /** A client that speaks another dialect keeps it in the words of that, and sends it back as it was. */
 export interface Signature {
   /** The dialect whose provider made it. */
-  origin: DialectName;
+  origin: SpokenName;
   /** Opaque; '' when there is none. */
   value: string;
   /** The thinking itself is in the value, encrypted, and there is no text (`redacted_thinking`). */

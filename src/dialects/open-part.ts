@@ -1,4 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { SpokenName } from '../config/dialects.ts';
 import type { Signature } from './neutral.ts';
 import type { StreamEvent } from './neutral-reply.ts';
 import { unsigned } from './signature.ts';
@@ -7,7 +7,7 @@ type Plain = 'text' | 'refusal' | 'thinking';
 
 /** Collects the events that one event of a provider amounts to, and keeps parts in order: one open at a time. */
 export class OpenPart {
-  readonly #origin: DialectName;
+  readonly #origin: SpokenName;
   #events: StreamEvent[] = [];
   #open: Plain | 'call' | null = null;
   /** Of the open call. */
@@ -15,7 +15,7 @@ export class OpenPart {
   /** Of the open thinking. */
   #isSigned = false;
 
-  constructor(origin: DialectName) {
+  constructor(origin: SpokenName) {
     this.#origin = origin;
   }
 

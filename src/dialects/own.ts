@@ -1,4 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { SpokenName } from '../config/dialects.ts';
 import { asArray, asObject, type JsonObject } from './json.ts';
 
 /** What of an object only its dialect says: for its own writer, and for the table of what cannot be carried. */
@@ -157,7 +157,7 @@ export interface Pen {
   spelled(node: Node, name: string): unknown;
 }
 
-export function penFor(read: DialectName, written: DialectName): Pen {
+export function penFor(read: SpokenName, written: SpokenName): Pen {
   return read === written
     ? {
         same: true,

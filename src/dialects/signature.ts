@@ -1,5 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
-import { dialectNames } from '../config/dialects.ts';
+import { type SpokenName, spokenNames } from '../config/dialects.ts';
 import type { Signature } from './neutral.ts';
 
 /**
@@ -11,9 +10,9 @@ const mark = 'weir:';
 const markInBase64 = Buffer.from(mark).toString('base64').slice(0, 6);
 
 /** Of thinking that its provider does not want to see again. */
-export const unsigned = (origin: DialectName): Signature => ({ origin, value: '', sealed: false });
+export const unsigned = (origin: SpokenName): Signature => ({ origin, value: '', sealed: false });
 
-export function tagged({ origin, value, sealed }: Signature, dialect: DialectName): string {
+export function tagged({ origin, value, sealed }: Signature, dialect: SpokenName): string {
   if (origin === dialect) return value;
   const text = `${mark}${origin}:${sealed ? '~' : ''}${value}`;
   // Google's are bytes: its SDKs decode them.
@@ -21,11 +20,11 @@ export function tagged({ origin, value, sealed }: Signature, dialect: DialectNam
 }
 
 /** `dialect`: whose a signature without a mark is. */
-export function readSignature(given: string, dialect: DialectName, sealed: boolean): Signature {
+export function readSignature(given: string, dialect: SpokenName, sealed: boolean): Signature {
   const text = given.startsWith(markInBase64) ? Buffer.from(given, 'base64').toString('utf8') : given;
   if (!text.startsWith(mark)) return { origin: dialect, value: given, sealed };
   const end = text.indexOf(':', mark.length);
-  const origin = dialectNames.find((name) => name === text.slice(mark.length, end));
+  const origin = spokenNames.find((name) => name === text.slice(mark.length, end));
   if (!origin) return { origin: dialect, value: given, sealed };
   const rest = text.slice(end + 1);
   return rest.startsWith('~')

@@ -1,5 +1,5 @@
 import { wishNames } from '../dialects/conversation.ts';
-import { neutralName } from '../dialects/neutral-registry.ts';
+import { neutralName, spokenName } from '../dialects/neutral-registry.ts';
 import type { CannotCarry, Foreign } from '../routing/carry.ts';
 import type { Asked } from './plan.ts';
 import type { Reader } from './reader.ts';
@@ -17,7 +17,7 @@ export async function carriage(
   const asking = arrival.dialect?.name ?? '';
   const from = neutralName(asking);
   const judged = foreign.flatMap((each) => {
-    const dialect = neutralName(each.dialect);
+    const dialect = spokenName(each.dialect);
     return from && dialect ? [{ ...each, dialect }] : [];
   });
   const to = judged.map(({ dialect, model }) => {

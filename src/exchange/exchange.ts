@@ -235,7 +235,7 @@ export class Exchange {
   #endReply(reply: Reply): void {
     reply.ended = true;
     if (!this.#record || !this.#arrival) return;
-    this.#note(replyFields(reply.observation.facts(), this.#record));
+    this.#note(replyFields(reply.observation.facts(), this.#record, this.#inspected?.model ?? null));
     this.#note(priceFields(this.#record, this.#arrival, this.#services.pricer));
     this.#note(comparison(this.#record, this.#services));
     this.#keep(this.#record, reply);

@@ -1,4 +1,4 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { SpokenName } from '../config/dialects.ts';
 import type { PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
 import type { Asked } from '../dialects/neutral-dialect.ts';
 import { editMembers, type MemberEdits } from '../dialects/openai/edit-members.ts';
@@ -20,7 +20,7 @@ export type Task = { body: Uint8Array } & (
   | { kind: 'reply'; dialect: string; head: ReplyHead }
   | { kind: 'judge'; task: Omit<JudgeTask, 'body'> }
   | { kind: 'translate'; task: Omit<TranslationTask, 'body'> }
-  | { kind: 'translateReply'; to: DialectName; asked: Asked; status: number }
+  | { kind: 'translateReply'; to: SpokenName; asked: Asked; status: number }
 );
 
 /** What each kind of task results in. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { DialectName } from '../config/dialects.ts';
+import type { SpokenName } from '../config/dialects.ts';
 import type { Dialect, PromptText, ReplyFacts, ReplyHead, RequestFacts } from '../dialects/dialect.ts';
 import type { Asked } from '../dialects/neutral-dialect.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
@@ -22,7 +22,7 @@ export interface Reader {
   judge(task: JudgeTask): Promise<(string | null)[]>;
   translate(task: TranslationTask): Promise<Translated>;
   /** A whole reply of a dialect, for whoever asked. */
-  translateReply(to: DialectName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
+  translateReply(to: SpokenName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
   close(): Promise<void>;
 }
 

@@ -30,7 +30,13 @@ export function readdress(
   const key = arrival.putsKeyIn ? arrival.access.providerKey(name) : null;
   const putIn = key === null ? null : { ...provider, api_key: key };
   const plain = provider.base_url.startsWith('http:');
-  const edit = upstreamEdit({ head, target, putIn, inspected: dialect?.untouchable !== true, plain });
+  const edit = upstreamEdit({
+    head,
+    target,
+    putIn,
+    inspected: dialect !== arrival.dialect || dialect?.untouchable !== true,
+    plain,
+  });
   const isForeign = provider.api !== arrival.provider.api;
   const own = isForeign ? [...head.headers.keys()].filter((header) => ownHeaders.test(header)) : [];
   const set = {

@@ -2,7 +2,7 @@ import type { ModelConfig } from '../config/models.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import { type Envelope, envelopeOf } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
-import { neutralDialects, neutralName } from '../dialects/neutral-registry.ts';
+import { neutralName, spokenDialects, spokenName } from '../dialects/neutral-registry.ts';
 import { dialectByName } from '../dialects/registry.ts';
 import { dialectOf } from '../routing/carry.ts';
 import type { Place } from '../routing/router.ts';
@@ -79,7 +79,7 @@ export function allowed(head: RequestHead, unwrapped: Unwrapped): Serving {
 }
 
 export function untranslatable({ dialect }: Arrival, provider: string): Serving & { kind: 'refused' } {
-  const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, between OpenAI, Anthropic and Gemini.`;
+  const message = `A ${dialect?.name} request cannot be translated for ${provider}, which serves this model: only chats are, of OpenAI, Anthropic and Gemini, and not with Cohere.`;
   return { kind: 'refused', refusal: { code: 'not_translatable', message } };
 }
 
@@ -111,9 +111,9 @@ export function servedBy(
     const hash = place && rename === null ? facts.hash : `${facts.hash} ${there}`;
     return { arrival: moved, facts: { ...facts, hash }, model: there, rename, translation: null };
   }
-  const to = neutralName(wanted);
+  const to = spokenName(wanted);
   if (!from || !to) return null;
-  const endpoint = neutralDialects[to].endpoint(there, facts.stream).replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
+  const endpoint = spokenDialects[to].endpoint(there, facts.stream).replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
   return {
     arrival: readdress(arrival, head, { name, provider, endpoint, dialect: dialectByName(to) }),
     facts: { ...facts, hash: `${facts.hash} ${asking} ${there}`, hidesUsage: false },

@@ -27,6 +27,8 @@ export interface ForwardedCall {
   textChars: number;
   response: ResponseHead | null;
   observation: Observation | null;
+  /** Its name at who serves it. */
+  model: string | null;
   /** The end of the reply was seen. */
   ended: boolean;
 }
@@ -41,7 +43,7 @@ export async function settle(call: ForwardedCall, services: Services): Promise<U
   let record: UsageRecord = {
     ...call.record,
     outcome,
-    ...(seen && !ended && replyFields(facts, call.record)),
+    ...(seen && !ended && replyFields(facts, call.record, call.model)),
   };
   let isPriced = ended;
   const told = record.usageSource === null ? null : record.usage;
@@ -73,10 +75,14 @@ function outcomeOf(response: ResponseHead | null, ended: boolean, facts: ReplyFa
   return ended ? 'completed' : 'unsettled';
 }
 
-/** The facts of a reply, as the record has them. */
-export function replyFields(facts: ReplyFacts, before: UsageRecord): Partial<UsageRecord> {
+/** The facts of a reply, as the record has them. `asked`: the model by its name there, for those who do not tell who answered. */
+export function replyFields(
+  facts: ReplyFacts,
+  before: UsageRecord,
+  asked: string | null,
+): Partial<UsageRecord> {
   return {
-    model: shortName(facts.model),
+    model: shortName(facts.model ?? (facts.usage && asked)),
     responseId: shortName(facts.responseId),
     finishReason: shortName(facts.finishReason),
     serviceTier: shortName(facts.serviceTier),

@@ -1,7 +1,7 @@
 import { wilson } from '../analytics/confidence.ts';
 import { Parameters } from '../analytics/usage-query.ts';
-import { dialectNames } from '../config/dialects.ts';
 import { matchesGlob } from '../config/policy/glob.ts';
+import { neutralName, spokenName } from '../dialects/neutral-registry.ts';
 import { rescaled } from '../exchange/baseline.ts';
 import { placeOf } from '../routing/candidates.ts';
 import { dialectOf } from '../routing/carry.ts';
@@ -156,8 +156,7 @@ function cheapest(entries: readonly string[], group: Group, context: Context): T
 
 /** Plain calls are translated between the dialects that have a neutral form; the router looks at each. */
 function isCarried(from: string, to: string): boolean {
-  const names: readonly string[] = dialectNames;
-  return from === to || (names.includes(from) && names.includes(to));
+  return from === to || (neutralName(from) !== null && spokenName(to) !== null);
 }
 
 async function claimGroup(context: Context, group: Group, target: Target): Promise<void> {

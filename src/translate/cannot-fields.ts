@@ -1,4 +1,7 @@
+import { spokenNames } from '../config/dialects.ts';
 import { takesLateSystem, thinksByBudget } from '../dialects/anthropic-messages/versions.ts';
+import { formatOf as converseFormatOf } from '../dialects/bedrock-converse/neutral/blocks.ts';
+import { thinkingOf } from '../dialects/bedrock-converse/neutral/thinking.ts';
 import { asObject } from '../dialects/json.ts';
 import { mediaTypeOf } from '../dialects/media.ts';
 import type { MediaPart, NeutralRequest, Part } from '../dialects/neutral.ts';
@@ -6,9 +9,7 @@ import { formatOf } from '../dialects/openai-chat/neutral/parts.ts';
 import { argsValue, joinTurns, splitSystem } from '../dialects/turns.ts';
 import { anyPart, type Judged, mapParts, type Row } from './row.ts';
 
-const openai = ['openai-chat', 'openai-responses'] as const;
-const others = ['anthropic-messages', 'gemini-generate'] as const;
-const all = [...openai, ...others] as const;
+const others = ['anthropic-messages', 'gemini-generate', 'bedrock-converse'] as const;
 
 /** The rows of what the neutral form has words for, and not every dialect. */
 export const fields: readonly Row[] = [
@@ -20,6 +21,7 @@ export const fields: readonly Row[] = [
       'anthropic-messages': ['stop_sequences'],
       'gemini-generate': ['generationConfig.stopSequences'],
     },
+    to: ['openai-responses'],
     why: 'Responses has none; for these models `dialect: openai-chat` has',
     when: ({ stop }) => stop !== null && stop.length > 0,
   },
@@ -27,7 +29,7 @@ export const fields: readonly Row[] = [
     id: 'top-k',
     what: 'drawing from the k likeliest tokens',
     says: { 'anthropic-messages': ['top_k'], 'gemini-generate': ['generationConfig.topK'] },
-    why: 'OpenAI has only `top_p`',
+    why: 'OpenAI and Converse have only `top_p`',
     when: ({ topK }) => topK !== null,
   },
   {
@@ -58,8 +60,8 @@ export const fields: readonly Row[] = [
       'openai-responses': ['temperature'],
       'gemini-generate': ['generationConfig.temperature'],
     },
-    to: ['anthropic-messages'],
-    why: 'Anthropic’s ends at 1',
+    to: ['anthropic-messages', 'bedrock-converse'],
+    why: 'Anthropic’s and Converse’s end at 1',
     when: ({ temperature }) => (temperature ?? 0) > 1,
   },
   {
@@ -70,7 +72,7 @@ export const fields: readonly Row[] = [
       'openai-responses': ['parallel_tool_calls'],
       'anthropic-messages': ['tool_choice.disable_parallel_tool_use'],
     },
-    why: 'Gemini may always call several',
+    why: 'Gemini and Converse may always call several',
     when: ({ parallelCalls, tools }) => parallelCalls === false && tools.length > 0,
   },
   {
@@ -81,7 +83,7 @@ export const fields: readonly Row[] = [
       'openai-responses': ['tool_choice'],
       'gemini-generate': ['toolConfig.functionCallingConfig.allowedFunctionNames'],
     },
-    why: 'Anthropic takes one or all: offer only these',
+    why: 'Anthropic and Converse take one or all: offer only these',
     when: ({ toolChoice }) =>
       toolChoice?.names != null && (toolChoice.names.length !== 1 || toolChoice.mode !== 'any'),
   },
@@ -93,7 +95,7 @@ export const fields: readonly Row[] = [
       'openai-responses': ['text.format'],
       'gemini-generate': ['generationConfig.responseMimeType'],
     },
-    why: 'Anthropic wants a JSON Schema',
+    why: 'Anthropic and Converse want a JSON Schema',
     when: ({ output }) => output !== null && !output.schema,
   },
   {
@@ -104,6 +106,7 @@ export const fields: readonly Row[] = [
       'openai-responses': ['service_tier'],
       'gemini-generate': ['serviceTier'],
     },
+    to: ['anthropic-messages'],
     why: 'Anthropic has other classes of service',
     hint: true,
     when: ({ tier }) => tier === 'flex' || tier === 'priority',
@@ -117,11 +120,11 @@ export const fields: readonly Row[] = [
       'openai-responses': ['input[]'],
       'anthropic-messages': ['messages[]'],
     },
-    to: ['anthropic-messages', 'gemini-generate'],
-    why: 'Gemini has none, and Claude before 4.8: put them at the beginning',
+    to: others,
+    why: 'Gemini and Converse have none, and Claude before 4.8: put them at the beginning',
     when: (request, { dialect, model }) =>
       splitSystem(request.turns).rest.some(({ role }) => role === 'system') &&
-      (dialect === 'gemini-generate' || !takesLateSystem(model)),
+      (dialect !== 'anthropic-messages' || !takesLateSystem(model)),
   },
   {
     id: 'thinking',
@@ -132,7 +135,7 @@ export const fields: readonly Row[] = [
       'anthropic-messages': ['messages[].content[].type=thinking'],
       'gemini-generate': ['contents[].parts[].thought'],
     },
-    to: all,
+    to: spokenNames,
     why: 'it is signed or sealed for the model that did it; each provider gets its own back',
     hint: true,
     when: (request, { dialect }) => hasForeignThinking(request, dialect),
@@ -146,10 +149,39 @@ export const fields: readonly Row[] = [
       'openai-responses': ['reasoning.effort'],
       'gemini-generate': ['generationConfig.thinkingConfig'],
     },
-    to: ['anthropic-messages'],
+    to: ['anthropic-messages', 'bedrock-converse'],
     why: 'Claude up to 4.5 thinks with 1,024 tokens at least: raise the limit',
     when: ({ reasoning, maxTokens }, { model }) =>
       thinksByBudget(model) && wantsThinking(reasoning) && maxTokens !== null && maxTokens <= 1_024,
+  },
+  {
+    id: 'how-to-think',
+    what: 'how hard a model thinks',
+    says: {
+      'openai-chat': ['reasoning_effort'],
+      'openai-responses': ['reasoning.effort'],
+      'anthropic-messages': ['thinking'],
+      'gemini-generate': ['generationConfig.thinkingConfig'],
+    },
+    to: ['bedrock-converse'],
+    why: 'Converse has no word for it, and weir knows that of Claude, GPT-OSS, Nova 2 and Qwen alone',
+    when: ({ reasoning }, { dialect, model }) =>
+      dialect === 'bedrock-converse' && wantsThinking(reasoning) && thinkingOf(model) === null,
+  },
+  {
+    id: 'calls-without-tools',
+    what: 'earlier calls in a request that offers no tools, or forbids to call them',
+    says: {
+      'openai-chat': ['tool_choice'],
+      'openai-responses': ['tool_choice'],
+      'anthropic-messages': ['tool_choice'],
+      'gemini-generate': ['toolConfig.functionCallingConfig.mode'],
+    },
+    to: ['bedrock-converse'],
+    why: 'Converse wants the tools whose calls are in the conversation, and cannot forbid them: let the choice be auto',
+    when: (request) =>
+      (request.tools.length === 0 || request.toolChoice?.mode === 'none') &&
+      anyPart(request, ({ kind }) => kind === 'call' || kind === 'result'),
   },
   {
     id: 'provider-files',
@@ -160,7 +192,7 @@ export const fields: readonly Row[] = [
       'anthropic-messages': ['messages[].content[].source.file_id'],
       'gemini-generate': ['contents[].parts[].fileData'],
     },
-    to: all,
+    to: spokenNames,
     why: 'only that provider has them: send the bytes or a URL',
     when: (request) => anyPart(request, (part) => isMedia(part) && 'id' in part.source),
   },
@@ -171,8 +203,8 @@ export const fields: readonly Row[] = [
       'openai-chat': ['messages[].content[].input_audio'],
       'gemini-generate': ['contents[].parts[].inlineData'],
     },
-    to: ['openai-chat', 'openai-responses', 'anthropic-messages'],
-    why: 'Anthropic and Responses take none, Chat MP3 and WAV only, as bytes',
+    to: ['openai-chat', 'openai-responses', 'anthropic-messages', 'bedrock-converse'],
+    why: 'Anthropic, Converse and Responses take none, Chat MP3 and WAV only, as bytes',
     when: (request, { dialect }) =>
       anyPart(request, (part) => part.kind === 'audio' && (dialect !== 'openai-chat' || !isChatSound(part))),
   },
@@ -185,8 +217,8 @@ export const fields: readonly Row[] = [
       'anthropic-messages': ['messages[].content[]'],
       'gemini-generate': ['contents[].parts[]'],
     },
-    to: all,
-    why: 'Anthropic takes PNG, JPEG, GIF, WebP, PDF and plain text, OpenAI no video, Chat no file by URL, and Gemini must be told what is behind a URL',
+    to: spokenNames,
+    why: 'Anthropic takes PNG, JPEG, GIF, WebP, PDF and plain text, OpenAI no video, Chat no file by URL, Converse nothing by URL, and Gemini must be told what is behind one',
     when: (request, { dialect }) => anyPart(request, (part) => isMedia(part) && !takes(dialect, part)),
   },
   {
@@ -197,6 +229,7 @@ export const fields: readonly Row[] = [
       'anthropic-messages': ['messages[].content[].content[]'],
       'gemini-generate': ['contents[].parts[].functionResponse.parts[]'],
     },
+    to: ['openai-chat'],
     why: 'results are text in Chat; for these models `dialect: openai-responses` takes them',
     when: ({ turns }) =>
       turns.some(({ parts }) => parts.some((part) => part.kind === 'result' && part.parts.some(isMedia))),
@@ -266,5 +299,7 @@ function takes(dialect: Judged['dialect'], { kind, mediaType, source }: MediaPar
       return kind === 'image' || (!isUrl && !type?.startsWith('video/'));
     case 'openai-responses':
       return kind === 'image' || !type?.startsWith('video/');
+    case 'bedrock-converse':
+      return !isUrl && converseFormatOf(kind, type) !== null;
   }
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DialectName } from '../config/dialects.ts';
+import { type DialectName, type SpokenName, spokenNames } from '../config/dialects.ts';
 import { asObject, asString, type JsonObject } from '../dialects/json.ts';
 import type { NeutralRequest, Part, Tool, Turn } from '../dialects/neutral.ts';
 import type { Own } from '../dialects/own.ts';
@@ -102,8 +102,8 @@ export function judge(request: NeutralRequest, target: Judged): Found[] {
 }
 
 /** Whom a row is refused with. */
-export function refusedWith({ says, to }: Row): readonly DialectName[] {
-  return to ?? (Object.keys(places) as DialectName[]).filter((name) => !says[name]);
+export function refusedWith({ says, to }: Row): readonly SpokenName[] {
+  return to ?? spokenNames.filter((name) => !(name in says));
 }
 
 function saysNothing(value: unknown): boolean {

@@ -1,7 +1,7 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { DialectName, SpokenName } from '../config/dialects.ts';
 import { asArray, asObject, parseJson } from '../dialects/json.ts';
-import type { Asked, NeutralDialect } from '../dialects/neutral-dialect.ts';
-import { neutralDialects } from '../dialects/neutral-registry.ts';
+import type { Asked, NeutralDialect, SpokenDialect } from '../dialects/neutral-dialect.ts';
+import { neutralDialects, spokenDialects } from '../dialects/neutral-registry.ts';
 import type { NeutralError, StreamEvent } from '../dialects/neutral-reply.ts';
 import { SseParser } from '../dialects/sse.ts';
 import { parseObject } from '../dialects/stream.ts';
@@ -27,8 +27,8 @@ export interface ReplyTranslator {
 }
 
 /** `to`: the dialect that the provider speaks. */
-export function replyTranslator(to: DialectName, asked: Asked): ReplyTranslator {
-  const [reads, writes] = [neutralDialects[to], neutralDialects[asked.dialect]];
+export function replyTranslator(to: SpokenName, asked: Asked): ReplyTranslator {
+  const [reads, writes] = [spokenDialects[to], neutralDialects[asked.dialect]];
   const isArray = asked.dialect === 'gemini-generate' && !asked.sse;
   return Object.assign(streamOf(reads, writes, asked), {
     contentType: (streamed: boolean) => (streamed && !isArray ? 'text/event-stream' : 'application/json'),
@@ -40,7 +40,7 @@ export function replyTranslator(to: DialectName, asked: Asked): ReplyTranslator 
 function wholeReply(
   bytes: Uint8Array,
   status: number,
-  reads: NeutralDialect,
+  reads: SpokenDialect,
   writes: NeutralDialect,
   asked: Asked,
 ): TranslatedReply {
@@ -63,11 +63,11 @@ function statusOf({ kind, status }: NeutralError, dialect: DialectName): number 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 function streamOf(
-  reads: NeutralDialect,
+  reads: SpokenDialect,
   writes: NeutralDialect,
   asked: Asked,
 ): Pick<ReplyTranslator, 'push' | 'end' | 'failed'> {
-  const sse = new SseParser();
+  const parser = reads.parseStream?.() ?? new SseParser();
   const reader = reads.readStream(asked.id);
   const writer = writes.writeStream(asked);
   let started = false;
@@ -100,11 +100,11 @@ function streamOf(
     },
     push(chunk) {
       let text = '';
-      for (const { type, data } of sse.push(chunk)) {
+      for (const { type, data } of parser.push(chunk)) {
         const event = data.startsWith('{') ? parseObject(data) : null;
         text += write(event ? reader.read(event, type) : (reader.other?.(data) ?? []));
       }
-      if (sse.passedOver > 0) text += write([broken('An event of the provider’s stream was too large.')]);
+      if (parser.passedOver > 0) text += write([broken('An event of the provider’s stream was too large.')]);
       return Buffer.from(text);
     },
     end() {

@@ -1,9 +1,9 @@
-import type { DialectName, Hint } from '../config/dialects.ts';
+import type { DialectName, Hint, SpokenName } from '../config/dialects.ts';
 import type { NeutralRequest, Part } from '../dialects/neutral.ts';
 
 /** For whom a request is judged. */
 export interface Judged {
-  dialect: DialectName;
+  dialect: SpokenName;
   model: string;
 }
 
@@ -31,7 +31,7 @@ interface Told {
    */
   says: Partial<Record<DialectName, readonly string[]>>;
   /** Whom it is refused with; default: everybody but those who say it. */
-  to?: readonly DialectName[];
+  to?: readonly SpokenName[];
   why: string;
   /** Values that say no more than silence. */
   harmless?: readonly unknown[];

@@ -1,13 +1,13 @@
-import type { DialectName } from '../config/dialects.ts';
+import type { DialectName, SpokenName } from '../config/dialects.ts';
 import { asObject, readOnce } from '../dialects/json.ts';
 import type { NeutralRequest } from '../dialects/neutral.ts';
 import type { Asked, WriteTarget } from '../dialects/neutral-dialect.ts';
-import { neutralDialects } from '../dialects/neutral-registry.ts';
+import { neutralDialects, spokenDialects } from '../dialects/neutral-registry.ts';
 import { type Found, judge } from './judge.ts';
 
 /** Whom a request is translated for. Plain data, as all here: it crosses to a worker thread. */
 export interface TranslationTarget extends WriteTarget {
-  dialect: DialectName;
+  dialect: SpokenName;
   /** Ids of the hints that may be left out (cannot.ts); `all`: every one. */
   leaveOut: readonly string[];
 }
@@ -61,7 +61,7 @@ export function judgeRequest({ from, path, body, to, ignore }: JudgeTask): (stri
 /** The request in the target's dialect; refused with all that it would have to drop. */
 export function translateRequest({ from, path, body, to, id, now }: TranslationTask): Translated {
   const value = asObject(readOnce(body)?.value) ?? {};
-  const [reads, writes] = [neutralDialects[from], neutralDialects[to.dialect]];
+  const [reads, writes] = [neutralDialects[from], spokenDialects[to.dialect]];
   const { request, left, refused } = carried(reads.readRequest(value, path.replace(/\?.*$/s, '')), to);
   if (refused.length > 0) return { kind: 'refused', message: refusal(refused, from, to) };
   const stream = request.stream === true;

@@ -33,7 +33,7 @@ function priced(
     terms: billingTerms(options.credential ?? null),
     credentialFingerprint: options.credential ?? null,
   });
-  const record = { ...draft, ...replyFields(facts, draft) };
+  const record = { ...draft, ...replyFields(facts, draft, null) };
   return { ...record, ...priceFields(record, { provider: { base_url: url } }, options.pricer ?? list) };
 }
 

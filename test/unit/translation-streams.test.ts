@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type DialectName, dialectNames } from '../../src/config/dialects.ts';
+import { type DialectName, dialectNames, type SpokenName } from '../../src/config/dialects.ts';
 import type { Asked } from '../../src/dialects/neutral-dialect.ts';
 import { neutralDialects } from '../../src/dialects/neutral-registry.ts';
 import type { StreamEvent } from '../../src/dialects/neutral-reply.ts';
@@ -9,15 +9,18 @@ import { SseParser } from '../../src/dialects/sse.ts';
 import { parseObject } from '../../src/dialects/stream.ts';
 import { noUsage } from '../../src/dialects/usage.ts';
 import { replyTranslator } from '../../src/translate/reply.ts';
+import { awsFrame } from '../fixtures/aws-frame.ts';
 import { corpusMissing, recordedExchanges } from '../fixtures/corpus.ts';
-import { answers, type Speaker } from '../fixtures/speakers/answers.ts';
+import { answers, bytesOf, type Speaker } from '../fixtures/speakers/answers.ts';
 import { messagesSpeaker } from '../fixtures/speakers/anthropic-messages.ts';
+import { converseSpeaker } from '../fixtures/speakers/bedrock-converse.ts';
 import { geminiSpeaker } from '../fixtures/speakers/gemini-generate.ts';
 import { chatSpeaker } from '../fixtures/speakers/openai-chat.ts';
 import { responsesSpeaker } from '../fixtures/speakers/openai-responses.ts';
-import { pairs } from '../fixtures/translations.ts';
+import { servings } from '../fixtures/translations.ts';
 
-const speakers: Record<DialectName, Speaker> = {
+const speakers: Record<SpokenName, Speaker> = {
+  'bedrock-converse': converseSpeaker,
   'openai-chat': chatSpeaker,
   'openai-responses': responsesSpeaker,
   'anthropic-messages': messagesSpeaker,
@@ -97,7 +100,7 @@ function comparable(events: StreamEvent[]): unknown {
 
 const scenarios = Object.keys(answers);
 
-for (const { from, to } of pairs) {
+for (const { from, to } of servings) {
   test(`${from} gets the same of a ${to} stream however it is cut`, () => {
     fc.assert(
       fc.property(
@@ -106,7 +109,7 @@ for (const { from, to } of pairs) {
         (scenario, places) => {
           const made = answers[scenario];
           assert(made);
-          const bytes = Buffer.from(speakers[to].events(made, 'm').join(''));
+          const bytes = bytesOf(speakers[to].events(made, 'm'));
           const whole = pieces(from, to, [bytes]);
           const ends = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
           const cut = [...ends, bytes.length].map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
@@ -131,14 +134,14 @@ for (const { from, to } of pairs) {
         assert.equal(place, came, `${scenario}: ${said[index]}`);
       }
       const events = read(from, Buffer.from(got.join('')));
-      const direct = read(from, Buffer.from(speakers[from].events(made, 'm').join('')));
+      const direct = read(from, bytesOf(speakers[from].events(made, 'm')));
       assert.deepEqual(words(events), words(direct), scenario);
     }
   });
 }
 
 /** What the caller gets for each chunk. */
-function pieces(from: DialectName, to: DialectName, chunks: Buffer[]): string[] {
+function pieces(from: DialectName, to: SpokenName, chunks: Buffer[]): string[] {
   const translator = replyTranslator(to, asked(from));
   return [...chunks.map((chunk) => translator.push(chunk).toString()), translator.end().toString()];
 }
@@ -167,10 +170,11 @@ function words(events: StreamEvent[]): unknown {
 }
 
 test('a stream that ends before its answer, or holds an event beyond all size, is told to have failed', () => {
-  for (const { from, to } of pairs) {
-    const [first = '', second = ''] = speakers[to].events({ text: ['One', 'two'], stop: 'end' }, 'm');
-    for (const rest of ['', `data: {"x":"${'x'.repeat(5 * 1024 * 1024)}"}\n\n`]) {
-      const got = pieces(from, to, [Buffer.from(first + second), Buffer.from(rest)]);
+  for (const { from, to } of servings) {
+    const begun = bytesOf(speakers[to].events({ text: ['One', 'two'], stop: 'end' }, 'm').slice(0, 2));
+    const large = `{"x":"${'x'.repeat(5 * 1024 * 1024)}"}`;
+    for (const rest of ['', to === 'bedrock-converse' ? awsFrame('metadata', large) : `data: ${large}\n\n`]) {
+      const got = pieces(from, to, [begun, Buffer.from(rest)]);
       const events = read(from, Buffer.from(got.join('')));
       assert.equal(events.at(-1)?.kind, 'error', `${from} ← ${to}: ${got.join('').slice(-300)}`);
     }

@@ -1,6 +1,7 @@
+import type { SpokenName } from '../../../config/dialects.ts';
 import { budgets, effortOf } from '../../effort.ts';
 import { asObject, type JsonObject } from '../../json.ts';
-import { efforts, type NeutralRequest, type Reasoning } from '../../neutral.ts';
+import { type Effort, efforts, type NeutralRequest, type Reasoning } from '../../neutral.ts';
 import type { Members, Pen } from '../../own.ts';
 import { thinksByBudget } from '../versions.ts';
 
@@ -35,9 +36,18 @@ export function writeThinking(
   target: { model: string; maxTokens: number },
   pen: Pen,
 ): { thinking: JsonObject | null; effort: unknown } {
+  return pen.same
+    ? { thinking: asObject(pen.spelled(request, 'thinking')), effort: pen.spelled(request, 'effort') }
+    : thinkingFor(request, target, 'anthropic-messages');
+}
+
+/** `spoken`: whose signatures the model knows again. */
+export function thinkingFor(
+  request: NeutralRequest,
+  target: { model: string; maxTokens: number },
+  spoken: SpokenName,
+): { thinking: JsonObject | null; effort: Effort | null } {
   const { reasoning } = request;
-  if (pen.same)
-    return { thinking: asObject(pen.spelled(request, 'thinking')), effort: pen.spelled(request, 'effort') };
   if (!reasoning) return { thinking: null, effort: null };
   const byBudget = thinksByBudget(target.model);
   const effort = effortOf(reasoning);
@@ -47,7 +57,7 @@ export function writeThinking(
     const thinking = effort === null && reasoning.show === null ? null : { type: 'adaptive', ...display };
     return { thinking, effort: effort === 'minimal' ? 'low' : effort };
   }
-  if (isUnsignedLoop(request)) return { thinking: null, effort: null };
+  if (isUnsignedLoop(request, spoken)) return { thinking: null, effort: null };
   const wanted = reasoning.budget ?? (effort && budgets[effort]);
   if (wanted === null || wanted < 0) return { thinking: null, effort: null };
   const budget_tokens = Math.max(leastBudget, Math.min(wanted, target.maxTokens - leastBudget));
@@ -58,12 +68,10 @@ export function writeThinking(
  * Results of calls whose thinking did not come back: by its dialect the client keeps none. Models with a
  * budget refuse to think on in such a turn, so they finish it without.
  */
-function isUnsignedLoop({ turns }: NeutralRequest): boolean {
+function isUnsignedLoop({ turns }: NeutralRequest, spoken: SpokenName): boolean {
   const last = turns.findLast(({ role }) => role === 'assistant');
   const calls = last?.parts.some(({ kind }) => kind === 'call');
   const isLoop = turns.at(-1)?.parts.some(({ kind }) => kind === 'result');
-  const signed = last?.parts.some(
-    (part) => part.kind === 'thinking' && part.signature.origin === 'anthropic-messages',
-  );
+  const signed = last?.parts.some((part) => part.kind === 'thinking' && part.signature.origin === spoken);
   return calls === true && isLoop === true && signed !== true;
 }
