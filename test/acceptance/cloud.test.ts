@@ -47,10 +47,16 @@ before(async () => {
           base_url: `${clouds.url}/v1/projects/p/locations/l/publishers/anthropic`,
           auth: 'google',
         },
+        nobody: { api: 'openai', base_url: 'http://127.0.0.1:1/v1', api_key: 'k' },
         azure: { api: 'openai', base_url: `${clouds.url}/openai/v1`, auth: 'azure' },
       },
       models: {
         'claude-b': { provider: 'claude-bedrock', model: 'eu.anthropic.claude-sonnet-4-5-v1:0' },
+        nova: { provider: 'bedrock', model: 'eu.amazon.nova-2-lite-v1:0' },
+        'or-nova': {
+          provider: 'nobody',
+          fallback: [{ provider: 'bedrock', model: 'eu.amazon.nova-2-lite-v1:0' }],
+        },
         'claude-v': { provider: 'claude-vertex', model: 'claude-sonnet-4-5@20250929' },
         'claude-on-bedrock': { provider: 'bedrock-chat', model: 'anthropic.claude-sonnet-4-5' },
         'gpt-4o': { provider: 'azure', model: 'my-deployment', fallback: [{ provider: 'bedrock-chat' }] },
@@ -131,7 +137,26 @@ test('Azure OpenAI gets a token of Entra ID, in an attempt as well', async () =>
   assert.match(clouds.calls.at(-1)?.authorization ?? '', /^Bearer azure-\d+$/);
 });
 
+test('Bedrock takes over from a provider that is away, translated and signed for its attempt', async () => {
+  const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
+  const asked = { model: 'or-nova', messages: [{ role: 'user' as const, content: 'Who is there?' }] };
+  const { data, response } = await openai.chat.completions.create(asked).withResponse();
+  assert.equal(data.choices[0]?.message.content, 'Zürich lies by a lake 🏞️.');
+  assert.equal(response.headers.get('x-weir-provider'), 'bedrock');
+  let text = '';
+  const again = [{ role: 'user' as const, content: 'Who is there, in a stream?' }];
+  for await (const chunk of await openai.chat.completions.create({ ...asked, messages: again, stream: true }))
+    text += chunk.choices[0]?.delta.content ?? '';
+  assert.equal(text, 'Zürich lies by a lake 🏞️.');
+  assert.match(clouds.calls.at(-1)?.path ?? '', /converse-stream$/);
+});
+
 for (const [model, path, streamPath] of [
+  [
+    'nova',
+    '/model/eu.amazon.nova-2-lite-v1%3A0/converse',
+    '/model/eu.amazon.nova-2-lite-v1%3A0/converse-stream',
+  ],
   [
     'claude-b',
     '/model/eu.anthropic.claude-sonnet-4-5-v1%3A0/invoke',
@@ -143,7 +168,7 @@ for (const [model, path, streamPath] of [
     '/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict',
   ],
 ] as const) {
-  test(`Claude of a cloud behind Anthropic’s and OpenAI’s SDK: ${model}`, async () => {
+  test(`a model of a cloud behind Anthropic’s and OpenAI’s SDK: ${model}`, async () => {
     const zurich = 'Zürich lies by a lake 🏞️.';
     const claude = new Anthropic({ baseURL: weir.egress, apiKey: weir.callKey, maxRetries: 0 });
     const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
