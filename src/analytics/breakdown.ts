@@ -2,8 +2,10 @@ import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { groupSql, isClock } from './groups.ts';
+import { percentilesSql } from './percentiles.ts';
 import { callsSql, partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
+import { isOffByHours } from './zone.ts';
 
 export const intervals = ['hour', 'day', 'week', 'month'] as const;
 export type Interval = (typeof intervals)[number];
@@ -49,9 +51,7 @@ const maxRows = 50_000;
 /** A series of more rows than can be given at once. */
 export class TooManyRows extends Error {}
 
-const latencies = `
-  percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
-  percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms`;
+const latencies = { p50_ms: 0.5, p95_ms: 0.95 };
 
 type Grouped = Record<`g${number}`, string | null> & { time: Date | null };
 
@@ -60,12 +60,10 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
   const bookings = await bookingsOf(pool);
   const { groupBy } = query;
   const key = (row: Grouped) => JSON.stringify([row.time, ...groupBy.map((_, index) => row[`g${index}`])]);
-  // Sums are made in parallel, a percentile never is: asked for together, neither would be.
-  const [rows, slow] = await Promise.all([
-    sumsOf(pool, query, bookings),
-    query.percentiles ? latenciesOf(pool, query, bookings) : [],
-  ]);
+  const rows = await sumsOf(pool, query, bookings);
   if (rows.length > maxRows) throw new TooManyRows();
+  // One after the other: each takes all cores.
+  const slow = query.percentiles ? await latenciesOf(pool, query, bookings, rows) : [];
   const times = new Map(slow.map((row) => [key(row), row]));
   return rows.map((row) => {
     const { p50_ms = null, p95_ms = null } = times.get(key(row)) ?? {};
@@ -76,61 +74,61 @@ export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<Brea
 
 function sumsOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Sums)[]> {
   const parameters = new Parameters();
-  const { groupBy, zone, interval, order } = query;
+  const { groupBy, zone, interval, order, limit } = query;
   const plain = groupBy.flatMap((name, index) =>
     isClock(name) ? [] : [`${groupSql(name, zone, parameters)} AS g${index}`],
   );
-  // Only quarters of an hour are looked up in the time zone, not each call: no clock is off by less.
-  const quarters = "date_bin('15 minutes', started_at, timestamptz 'epoch') AS started_at";
-  const keys = interval !== null || groupBy.some(isClock) ? [...plain, quarters] : plain;
+  const keys = interval !== null || groupBy.some(isClock) ? [...plain, stepsOf(query)] : plain;
   const from = partsOf(bookings, condition(parameters, query), keys);
   const groups = groupBy.map((name, index) =>
     isClock(name) ? groupSql(name, zone, parameters) : `g${index}`,
   );
-  const worth = order === 'calls' ? 'sum(calls)' : orders[order];
-  return ask<Sums>(pool, query, { groups, measures: sums, from, parameters, worth, calls: 'sum(calls)' });
-}
-
-function latenciesOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(Grouped & Latencies)[]> {
-  const parameters = new Parameters();
-  const groups = query.groupBy.map((name) => groupSql(name, query.zone, parameters));
-  const from = `${bookings} WHERE ${condition(parameters, query)}`;
-  const worth = orders[query.order];
-  return ask<Latencies>(pool, query, {
-    groups,
-    measures: latencies,
-    from,
-    parameters,
-    worth,
-    calls: callsSql,
-  });
-}
-
-/** Asks for groups; `worth` and `calls` put them in order. */
-function ask<T>(
-  pool: Pool,
-  { interval, zone, limit }: BreakdownQuery,
-  asked: {
-    groups: string[];
-    measures: string;
-    from: string;
-    parameters: Parameters;
-    worth: string;
-    calls: string;
-  },
-): Promise<(Grouped & T)[]> {
-  const { groups, measures, from, parameters, worth, calls } = asked;
-  const time = interval
-    ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
-    : 'NULL::timestamptz';
+  const time = timeSql(query, parameters);
   const by = [...groups, ...(interval ? [time] : [])].map((_, index) => index + 1).join(', ');
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
-  return parallel<Grouped & T>(
+  const worth = order === 'calls' ? 'sum(calls)' : orders[order];
+  return parallel<Grouped & Sums>(
     pool,
-    `SELECT ${[...columns, `${time} AS time`, measures].join(', ')} FROM ${from}
+    `SELECT ${[...columns, `${time} AS time`, sums].join(', ')} FROM ${from}
       ${by && `GROUP BY ${by}`}
-      ORDER BY ${worth} DESC NULLS LAST, ${calls} DESC${by && `, ${by}`}
+      ORDER BY ${worth} DESC NULLS LAST, sum(calls) DESC${by && `, ${by}`}
       LIMIT ${parameters.add(interval ? maxRows + 1 : limit)}`,
     parameters.values,
   );
+}
+
+/** Only these are looked up in the time zone, not each call: no clock is off by less. */
+function stepsOf({ zone, range }: BreakdownQuery): string {
+  const step = isOffByHours(zone, range.start.getTime(), range.end.getTime()) ? '1 hour' : '15 minutes';
+  return `date_bin('${step}', started_at, timestamptz 'epoch') AS started_at`;
+}
+
+function timeSql({ interval, zone }: BreakdownQuery, parameters: Parameters): string {
+  return interval
+    ? `date_trunc(${parameters.add(interval)}, started_at, ${parameters.add(zone)})`
+    : 'NULL::timestamptz';
+}
+
+/** Of the groups that were found. */
+function latenciesOf(
+  pool: Pool,
+  query: BreakdownQuery,
+  bookings: string,
+  found: Grouped[],
+): Promise<(Grouped & Latencies)[]> {
+  const parameters = new Parameters();
+  const { groupBy, zone, interval, limit } = query;
+  const groups = groupBy.map((name) => groupSql(name, zone, parameters));
+  const isCut = interval === null && found.length === limit;
+  const among = (isCut ? groups : []).map((sql, index) => {
+    const values = [...new Set(found.map((row) => row[`g${index}`] ?? null))];
+    return `(${sql} = ANY(${parameters.add(values)}::text[]) OR ${sql} IS NULL)`;
+  });
+  const where = [condition(parameters, query), ...among].join(' AND ');
+  const keys = [
+    ...groups.map((sql, index) => [sql, `g${index}`] as const),
+    [timeSql(query, parameters), 'time'] as const,
+  ];
+  const sql = percentilesSql({ from: bookings, where, column: 'duration_ms', keys }, latencies);
+  return parallel<Grouped & Latencies>(pool, sql, parameters.values);
 }

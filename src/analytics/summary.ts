@@ -1,6 +1,7 @@
 import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
+import { type Points, percentilesSql } from './percentiles.ts';
 import { partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 
@@ -53,10 +54,14 @@ async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
     if (!row) throw new Error('a sum without a row');
     return row;
   }
-  // Apart: sums are made in parallel, percentiles never are.
   const [sum, ...latencies] = await Promise.all([
     select<Summed>(saved, (where) => partsOf(bookings, where, [])),
-    ...percentiles.map((each) => select<Latencies>(each)),
+    ...percentiles.map(([column, points]) =>
+      select<Latencies>(
+        '*',
+        (where) => `(${percentilesSql({ from: bookings, where, column, keys: [] }, points)}) AS latencies`,
+      ),
+    ),
   ]);
   const row = Object.assign({}, sum, ...latencies) as Summed & Latencies;
   return { ...row, hit_rate: row.calls === 0 ? null : (row.hits + row.coalesced) / row.calls };
@@ -68,11 +73,9 @@ type Summed = Omit<Period, keyof Latencies | 'hit_rate'>;
 const saved = `${sums},
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
   trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd`;
-const percentiles = [
-  `percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p50_ms,
-   percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p95_ms,
-   percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) FILTER (WHERE NOT adjusts) AS p99_ms`,
-  'percentile_cont(0.5) WITHIN GROUP (ORDER BY first_chunk_ms) FILTER (WHERE NOT adjusts) AS first_chunk_p50_ms',
+const percentiles: [column: string, Points][] = [
+  ['duration_ms', { p50_ms: 0.5, p95_ms: 0.95, p99_ms: 0.99 }],
+  ['first_chunk_ms', { first_chunk_p50_ms: 0.5 }],
 ];
 
 /** What was read of the providers' prompt caches, for what that saved. */

@@ -62,3 +62,16 @@ export function instantOf(wall: number, zone: string): number {
   }
   return high;
 }
+
+const hourMs = 3_600_000;
+const weekMs = 7 * 24 * hourMs;
+
+/** Whether a clock in a zone is off from UTC by whole hours between two instants (epoch milliseconds). */
+export function isOffByHours(zone: string, start: number, end: number): boolean {
+  // No rule holds for less than a week.
+  for (let at = start; at < end + weekMs; at += weekMs) {
+    const instant = Math.floor(Math.min(at, end) / 1_000) * 1_000;
+    if ((wallTimeOf(instant, zone) - instant) % hourMs !== 0) return false;
+  }
+  return true;
+}

@@ -81,6 +81,7 @@ const settings = {
   log_timezone: 'UTC',
   log_min_messages: 'warning',
   random_page_cost: '1.1',
+  shared_buffers: '512MB',
 };
 
 function findBinaries(): string {

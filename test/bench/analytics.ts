@@ -20,7 +20,7 @@ try {
       `INSERT INTO usage (trace_id, span_id, started_at, duration_ms, first_chunk_ms, id, organization, api_key, end_user,
          tags, provider, server_address, dialect, operation, method, path, stream, requested_model, model, outcome, status,
          attempts, cache, cache_key, input_tokens, output_tokens, usage_source, list_usd, cost_usd, saved_usd)
-       SELECT md5(n::text), substr(md5(n::text || 's'), 1, 16), timestamptz '2026-11-01' + random() * interval '30 days',
+       SELECT md5(n::text), substr(md5(n::text || 's'), 1, 16), timestamptz '2026-11-01' + (n + 50 * random()) * interval '30 days' / ${rows + 60},
               200 + 3000 * random() ^ 3, 80 + 400 * random(), gen_random_uuid(), 'acme', 'key_' || n % 40, 'user-' || n % 900,
               jsonb_build_object('team', 'team-' || n % 12), (ARRAY['openai', 'anthropic', 'gemini'])[1 + n % 3], 'api.example.com',
               'openai-chat', 'chat', 'POST', '/v1/chat/completions', n % 2 = 0, 'model-' || n % 20, 'model-' || n % 20 || '-2026',

@@ -177,7 +177,7 @@ test('a summary tells this period and the one before, and what each kind of cach
   // gpt-4o: 2.50 USD a million tokens of input, 1.25 of those that were read of its cache.
   assert.equal(summary.saved_by_prompt_cache_usd, '1.25');
   assert.deepEqual([summary.before.calls, summary.before.cost_usd], [1, '4']);
-  assert.equal(summary.first_chunk_p50_ms, 120.25);
+  assert.equal(summary.first_chunk_p50_ms, 120);
 });
 
 test('calls are narrowed down by what they have in common', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readRange } from '../../src/analytics/dates.ts';
-import { instantOf, isTimeZone } from '../../src/analytics/zone.ts';
+import { instantOf, isOffByHours, isTimeZone } from '../../src/analytics/zone.ts';
 
 const zones = [
   'UTC',
@@ -54,4 +54,17 @@ test('a time zone is a name that is known', () => {
     false,
     false,
   ]);
+});
+
+test('clocks that are off by parts of an hour are known, also where it changes in the range', () => {
+  const at = (day: string) => Date.parse(`${day}T00:00:00Z`);
+  const isOff = (zone: string, start = '2026-01-01', end = '2027-01-01') =>
+    isOffByHours(zone, at(start), at(end));
+  for (const zone of ['UTC', 'Europe/Berlin', 'America/New_York', 'Africa/Casablanca'])
+    assert(isOff(zone), zone);
+  for (const zone of ['Asia/Kolkata', 'Asia/Kathmandu', 'America/St_Johns', 'Australia/Lord_Howe'])
+    assert(!isOff(zone), zone);
+  // On Lord Howe Island it is 11 hours in summer, and ten and a half in winter.
+  assert(isOff('Australia/Lord_Howe', '2026-01-01', '2026-02-01'));
+  assert(!isOff('Australia/Lord_Howe', '2026-06-01', '2026-07-01'));
 });
