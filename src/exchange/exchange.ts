@@ -120,7 +120,7 @@ export class Exchange {
       head: this.#head,
       arrival,
       startedAt: this.#startedAt,
-      fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
+      fingerprint: this.#services.fingerprint,
       processor: this.#services.limits.process,
     });
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
