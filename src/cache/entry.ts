@@ -32,6 +32,29 @@ const head = answerFacts.omit({ requestedModel: true, model: true });
 /** What an entry tells without a key: when it was made and by which model. */
 export type EntryLabel = z.output<typeof label>;
 
+/** What tiers make of answers, and answers of that. */
+export interface Entries {
+  seal(place: Place, answer: KeptAnswer): Promise<Buffer>;
+  open(place: Place, entry: Buffer): Promise<KeptAnswer | null>;
+}
+
+/** Tiers that keep an answer at the same time have one entry of it: it is packed and sealed once. */
+export function createEntries(keyring: Keyring): Entries {
+  const sealing = new Map<KeptAnswer, Promise<Buffer>>();
+  return {
+    seal(place, answer) {
+      const running = sealing.get(answer);
+      if (running) return running;
+      const entry = sealEntry(place, answer, keyring);
+      sealing.set(answer, entry);
+      const forget = () => sealing.delete(answer);
+      entry.then(forget, forget);
+      return entry;
+    },
+    open: (place, entry) => openEntry(place, entry, keyring),
+  };
+}
+
 /**
  * An answer as Redis and PostgreSQL keep it: version, flags, length of the label, the label in JSON, and the
  * rest sealed: the pieces behind a head. The seal holds for this place and this label only.
