@@ -6,6 +6,7 @@ import { type Cache, createAsking } from './asking.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { createColdTier } from './cold/tier.ts';
 import { createCounts } from './counts.ts';
+import { createEntries } from './entry.ts';
 import { createFlights } from './flights/flights.ts';
 import { createMemoryTier } from './hot/memory.ts';
 import { createRedisTier } from './hot/redis.ts';
@@ -33,8 +34,9 @@ export function createCache(options: {
 }): Cache & { start(): Promise<void>; stop(): Promise<void> } {
   const { redis, cold: store, keyring, held, now, log } = options;
   const purges = new Purges();
-  const hot = redis ? createRedisTier(redis, keyring, log) : createMemoryTier({ maxBytes: memoryBytes, now });
-  const cold = store && store.retentionMs > 0 ? createColdTier({ ...store, keyring, log, now }) : null;
+  const entries = createEntries(keyring);
+  const hot = redis ? createRedisTier(redis, entries, log) : createMemoryTier({ maxBytes: memoryBytes, now });
+  const cold = store && store.retentionMs > 0 ? createColdTier({ ...store, entries, log, now }) : null;
   const flights = createFlights({ redis, hot, purges, keyring, held, log });
   const counts =
     store &&

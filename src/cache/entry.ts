@@ -1,10 +1,9 @@
 import { promisify } from 'node:util';
 import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Keyring } from '../config/keyring.ts';
-import { usageNames } from '../dialects/usage.ts';
 import type { KeptAnswer, Place } from './cache.ts';
-import { cutPieces, joinPieces } from './pieces.ts';
+import { answerFacts, frame, keptFacts, lengthOf, unframe } from './form.ts';
 
 /** Changes with the form: an entry of another form is a miss. */
 const version = 3;
@@ -20,41 +19,49 @@ const level = { level: 1 };
 const deflateAside = promisify(deflateRaw);
 const inflateAside = promisify(inflateRaw);
 
-const label = z.object({
-  generation: z.int(),
-  storedAt: z.number(),
-  expiresAt: z.number(),
-  requestedModel: z.string().nullable(),
-  model: z.string().nullable(),
-  shadow: z.boolean(),
+const label = keptFacts.pick({
+  generation: true,
+  storedAt: true,
+  expiresAt: true,
+  requestedModel: true,
+  model: true,
+  shadow: true,
 });
-
-const head = z.object({
-  status: z.int(),
-  contentType: z.string(),
-  streamed: z.boolean(),
-  path: z.string(),
-  provider: z.string(),
-  responseId: z.string().nullable(),
-  finishReason: z.string().nullable(),
-  usage: z.record(z.enum(usageNames), z.number().nullable()),
-  usageSource: z.enum(['provider', 'counted', 'estimated']).nullable(),
-  costUsd: z.string().nullable(),
-  lengths: z.array(z.int().min(0)),
-});
+const head = answerFacts.omit({ requestedModel: true, model: true });
 
 /** What an entry tells without a key: when it was made and by which model. */
 export type EntryLabel = z.output<typeof label>;
 
+/** What tiers make of answers, and answers of that. */
+export interface Entries {
+  seal(place: Place, answer: KeptAnswer): Promise<Buffer>;
+  open(place: Place, entry: Buffer): Promise<KeptAnswer | null>;
+}
+
+/** Tiers that keep an answer at the same time have one entry of it: it is packed and sealed once. */
+export function createEntries(keyring: Keyring): Entries {
+  const sealing = new Map<KeptAnswer, Promise<Buffer>>();
+  return {
+    seal(place, answer) {
+      const running = sealing.get(answer);
+      if (running) return running;
+      const entry = sealEntry(place, answer, keyring);
+      sealing.set(answer, entry);
+      const forget = () => sealing.delete(answer);
+      entry.then(forget, forget);
+      return entry;
+    },
+    open: (place, entry) => openEntry(place, entry, keyring),
+  };
+}
+
 /**
  * An answer as Redis and PostgreSQL keep it: version, flags, length of the label, the label in JSON, and the
- * rest sealed: length of the head, head in JSON, the bytes. The seal holds for this place and this label only.
+ * rest sealed: the pieces behind a head. The seal holds for this place and this label only.
  */
 export async function sealEntry(place: Place, answer: KeptAnswer, keyring: Keyring): Promise<Buffer> {
   const { pieces, generation, storedAt, expiresAt, requestedModel, model, shadow, ...facts } = answer;
-  const { whole, lengths } = joinPieces(pieces);
-  const json = Buffer.from(JSON.stringify({ ...facts, lengths: [...lengths] }));
-  const plain = Buffer.concat([lengthOf(json), json, whole]);
+  const plain = frame(facts, pieces);
   const packs = plain.length > compressBytes;
   const body = packs
     ? Buffer.concat([
@@ -78,9 +85,8 @@ export async function openEntry(place: Place, bytes: Buffer, keyring: Keyring): 
   if (!body) return null;
   try {
     const plain = bytes[1] === compressed ? await unpack(body) : body;
-    const headEnd = 4 + plain.readUInt32LE(0);
-    const { lengths, ...facts } = head.parse(JSON.parse(plain.toString('utf8', 4, headEnd)));
-    return { ...told, ...facts, pieces: cutPieces({ whole: plain.subarray(headEnd), lengths }) };
+    const read = unframe(plain, head);
+    return read && { ...told, ...read.head, pieces: read.pieces };
   } catch {
     return null;
   }
@@ -108,10 +114,4 @@ async function unpack(body: Buffer): Promise<Buffer> {
 
 function contextOf({ organization, key }: Place, open: Buffer): string {
   return JSON.stringify(['answer', organization, key, open.toString('latin1')]);
-}
-
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(bytes.length);
-  return length;
 }

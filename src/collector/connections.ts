@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import type { Workload } from '../identity/identity.ts';
+import { type Workload, workloadName } from '../identity/identity.ts';
 import type { Refusals } from './group-commit.ts';
 import { storable } from './insert.ts';
 import type { LogRecord } from './otlp.ts';
@@ -9,11 +9,6 @@ export interface Connection {
   workload: string;
   host: string;
   kind: 'inspected' | 'refused' | 'passed';
-}
-
-/** `cluster/namespace/service account`, as the ledger has it. */
-export function workloadName({ cluster, namespace, serviceAccount }: Workload): string {
-  return `${cluster}/${namespace}/${serviceAccount}`;
 }
 
 /** The connection in a log record; null: it is of none, or nobody knows whose it was. */

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
 import type { PriceSource } from '../exchange/baseline.ts';
-import type { Workload } from '../identity/identity.ts';
+import { type Workload, workloadName } from '../identity/identity.ts';
 import type { Outcome, UsageRecord } from '../usage/record.ts';
 import { fromSpan } from '../usage/span.ts';
-import { type Connection, readConnection, workloadName, writeConnections } from './connections.ts';
+import { type Connection, readConnection, writeConnections } from './connections.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { createLastUsed } from './last-used.ts';
 import type { Encoding, LogRecord, PartialSuccess, Signal, Span } from './otlp.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Pool } from '../db/pool.ts';
+import { defaultOrganization } from '../identity/store.ts';
 import { fromSpan } from '../usage/span.ts';
 import type { Attributes, Span } from './otlp.ts';
 import { fromGenAiSpan } from './told/genai-span.ts';
@@ -81,7 +82,7 @@ export async function retryLetter(
 }
 
 /** Whose a letter is, in SQL; what nobody is named in is of the organization that everyone is of at first. */
-export const letterOf = `coalesce(span->'attributes'->>'weir.organization', span->'resource'->>'weir.organization', 'default')`;
+export const letterOf = `coalesce(span->'attributes'->>'weir.organization', span->'resource'->>'weir.organization', '${defaultOrganization}')`;
 
 /** null: it is taken; else why not. */
 async function write(content: unknown, { pool, now, ...options }: Options): Promise<string | null> {

@@ -5,7 +5,7 @@ import { formatAddress } from '../config/address.ts';
 import type { Address } from '../config/schema.ts';
 import { serverCredentials, type TlsFiles } from '../config/tls.ts';
 import type { Workload } from '../identity/identity.ts';
-import type { ReadWorkload } from '../identity/workloads.ts';
+import { type ReadWorkload, readBearer } from '../identity/workloads.ts';
 import { type Answer, busy, type Ingest } from './ingest.ts';
 import { code, maxRequestBytes, type Signal } from './otlp.ts';
 import { protobufEncoding } from './otlp-protobuf.ts';
@@ -48,7 +48,9 @@ export function createOtlpGrpc(options: {
 
   function addExport(signal: Signal): void {
     const handler: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-      const known = sidecars ? readToken(call.metadata, sidecars.workloads) : undefined;
+      const known = sidecars
+        ? readBearer(call.metadata.get('authorization')[0], sidecars.workloads)
+        : undefined;
       Promise.resolve(known).then(async (workload) => {
         if (workload === null) {
           callback({ code: grpc.status.UNAUTHENTICATED, details: 'no valid token of a workload' });
@@ -98,11 +100,6 @@ export function createOtlpGrpc(options: {
       });
     },
   };
-}
-
-function readToken(metadata: grpc.Metadata, workloads: ReadWorkload): ReturnType<ReadWorkload> {
-  const [, token] = /^bearer\s+(\S+)$/i.exec(String(metadata.get('authorization')[0] ?? '')) ?? [];
-  return token === undefined ? null : workloads(token);
 }
 
 /** Messages pass as bytes, so that both transports decode alike and only after there is room. */

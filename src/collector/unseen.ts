@@ -1,5 +1,6 @@
 import { type Pool, withConnection } from '../db/pool.ts';
 import { uninspectedOperation } from '../dialects/registry.ts';
+import { defaultOrganization } from '../identity/store.ts';
 import type { Outcome, UsageRecord } from '../usage/record.ts';
 import { readRecord } from '../usage/span.ts';
 import { settlingMs } from './closed-periods.ts';
@@ -69,7 +70,7 @@ function recordOf(row: Row): UsageRecord {
     startedAt: row.started_ms,
     endedAt: row.started_ms + (row.duration_ms ?? 0),
     // Whose it was nobody looked at.
-    organization: 'default',
+    organization: defaultOrganization,
     workload: row.workload,
     provider: row.upstream_cluster?.replace(/^(provider|grpc)-/, '') ?? host,
     serverAddress: host,

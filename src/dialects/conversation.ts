@@ -42,7 +42,7 @@ export interface Conversation {
 }
 
 /** Members of a request that are for weir alone. */
-export const wishNames = ['optimize_for', 'max_latency_ms', 'providers'] as const;
+const wishNames = ['optimize_for', 'max_latency_ms', 'providers'] as const;
 
 /** Reads the conversation in a request: the forms of all families have different names, so one reader knows all. */
 export function readConversation(request: JsonObject): Conversation | null {

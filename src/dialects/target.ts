@@ -26,9 +26,19 @@ export const familyPaths: readonly ({ api: Api } & ({ prefix: string } | { regex
   { prefix: '/v1/', api: 'openai' },
 ];
 
+/** A path without its query. */
+export function plainPath(path: string): string {
+  return path.replace(/\?.*$/s, '');
+}
+
+/** The query of a path, with its question mark; empty where there is none. */
+export function queryOf(path: string): string {
+  return /\?.*$/s.exec(path)?.[0] ?? '';
+}
+
 /** The family that a path belongs to by its form. */
 export function familyOf(path: string): Api | undefined {
-  const plain = path.replace(/\?.*$/s, '');
+  const plain = plainPath(path);
   return familyPaths.find((each) =>
     'prefix' in each ? plain.startsWith(each.prefix) : new RegExp(`^(?:${each.regex})$`).test(plain),
   )?.api;
@@ -94,7 +104,7 @@ export function findTarget(
     : doubled
       ? rest.slice(base.version.length)
       : rest;
-  const endpoint = tail.replace(/\?.*$/s, '').replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
+  const endpoint = plainPath(tail).replace(/^\/v\d+[a-z0-9]*(?=\/)/, '');
   return { provider: name, path: base.path + tail, endpoint };
 }
 
@@ -103,7 +113,7 @@ export function interceptedTarget(providers: Providers, name: string, path: stri
   const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (!provider) return undefined;
   const base = splitBase(provider.base_url);
-  const plain = path.replace(/\?.*$/s, '');
+  const plain = plainPath(path);
   const inside = plain.startsWith(`${base.path}/`) ? plain.slice(base.path.length) : plain;
   return { provider: name, path, endpoint: inside.replace(/^\/v\d+[a-z0-9]*(?=\/)/, '') };
 }

@@ -1,7 +1,13 @@
-import { isIP } from 'node:net';
 import { serversOf } from '../config/models.ts';
 import type { ProviderConfig } from '../config/schema.ts';
-import { http2, httpOptions, providerCluster, stripInternalHeaders, upstreamCodec } from './clusters.ts';
+import {
+  http2,
+  httpOptions,
+  pipeCluster,
+  providerCluster,
+  stripInternalHeaders,
+  upstreamCodec,
+} from './clusters.ts';
 import { any, type EnvoyInputs, extension, type Json, names } from './inputs.ts';
 import { processing } from './listener.ts';
 
@@ -72,13 +78,7 @@ export function attemptClusters(inputs: EnvoyInputs): Json[] {
 
 function ownProcessorCluster(path: string, processor: number): Json {
   return {
-    name: names.ownProcessorCluster(processor),
-    type: 'STATIC',
-    connect_timeout: '1s',
-    load_assignment: {
-      cluster_name: names.ownProcessorCluster(processor),
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
-    },
+    ...pipeCluster(names.ownProcessorCluster(processor), [path]),
     circuit_breakers: { thresholds: [{ max_requests: 100_000, max_pending_requests: 100_000 }] },
     typed_extension_protocol_options: http2,
   };
@@ -122,9 +122,7 @@ function attemptCluster(
     {},
     providerCluster(provider, config, { filename: config.ca_file ?? rootsFile }),
   );
-  const { hostname, protocol } = new URL(config.base_url);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const tls = protocol === 'https:';
+  const tls = new URL(config.base_url).protocol === 'https:';
   const http_filters = [attemptFilter(processor), stripInternalHeaders, upstreamCodec];
   return Object.assign(plain, {
     name,
@@ -144,24 +142,5 @@ function attemptCluster(
           : { explicit_http_config: { http_protocol_options: {} }, http_filters },
       ),
     },
-    ...(tls && {
-      transport_socket: extension(
-        'envoy.transport_sockets.tls',
-        'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-        {
-          // What `auto_sni` finds holds for all attempts of a call: the first one's name.
-          sni: host,
-          common_tls_context: {
-            alpn_protocols: ['h2', 'http/1.1'],
-            validation_context: {
-              trusted_ca: { filename: config.ca_file ?? rootsFile },
-              match_typed_subject_alt_names: [
-                { san_type: isIP(host) ? 'IP_ADDRESS' : 'DNS', matcher: { exact: host } },
-              ],
-            },
-          },
-        },
-      ),
-    }),
   });
 }

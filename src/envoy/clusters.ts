@@ -86,6 +86,7 @@ export function providerCluster(name: string, provider: ProviderConfig, roots: J
         'envoy.transport_sockets.tls',
         'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
         {
+          // What `auto_sni` finds holds for all attempts of a call: the first one's name.
           sni: host,
           common_tls_context: {
             alpn_protocols: ['h2', 'http/1.1'],
@@ -128,14 +129,22 @@ export const balanced = {
   },
 };
 
-/** The processors on this machine, balanced by request; a dead one is left out within a second. */
-export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>): Json {
-  const endpoints = processors.map(({ socket }) => ({ endpoint: { address: { pipe: { path: socket } } } }));
+/** Of those who listen on Unix sockets here. */
+export function pipeCluster(name: string, paths: readonly string[]) {
+  const endpoints = paths.map((path) => ({ endpoint: { address: { pipe: { path } } } }));
   return {
-    name: names.processorCluster,
+    name,
     type: 'STATIC',
     connect_timeout: '1s',
-    load_assignment: { cluster_name: names.processorCluster, endpoints: [{ lb_endpoints: endpoints }] },
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: endpoints }] },
+  };
+}
+
+/** The processors on this machine, balanced by request; a dead one is left out within a second. */
+export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>): Json {
+  const sockets = processors.map(({ socket }) => socket);
+  return {
+    ...pipeCluster(names.processorCluster, sockets),
     ...balanced,
     typed_extension_protocol_options: http2,
   };
@@ -144,13 +153,7 @@ export function processorCluster({ processors }: Pick<EnvoyInputs, 'processors'>
 /** Where each processor gives streams of its own: the one that has them must be met. */
 export function relayClusters({ processors }: EnvoyInputs): Json[] {
   return processors.map(({ relay }, index) => ({
-    name: names.relayCluster(index),
-    type: 'STATIC',
-    connect_timeout: '1s',
-    load_assignment: {
-      cluster_name: names.relayCluster(index),
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: relay } } } }] }],
-    },
+    ...pipeCluster(names.relayCluster(index), [relay]),
     circuit_breakers: roomy,
     per_connection_buffer_limit_bytes: readBytes,
     typed_extension_protocol_options: upstreamPlain('http_protocol_options'),

@@ -2,7 +2,7 @@ import { modelFacts } from '../routing/models.ts';
 import type { Place } from '../routing/router.ts';
 import { encodingOf } from '../usage/count/counter.ts';
 import type { Pricer } from '../usage/price.ts';
-import { amountOf } from '../usage/prices/decimal.ts';
+import { amountOf, toDecimal } from '../usage/prices/decimal.ts';
 import { noUsage, type TokenUsage, type UsageRecord, type UsageSource } from '../usage/record.ts';
 
 /** By what calls are priced: the table, and the providers of the config. */
@@ -94,10 +94,7 @@ function shadowUsd(record: Compared, source: PriceSource): string | null {
 /** The saving of a routed call, negative where it cost more; null: not known. */
 export function savingOf({ baselineUsd, costUsd, purpose }: UsageRecord): string | null {
   if (baselineUsd === null || costUsd === null || purpose !== null) return null;
-  const difference = amountOf(baselineUsd) - amountOf(costUsd);
-  const digits = (difference < 0n ? -difference : difference).toString().padStart(19, '0');
-  const fraction = digits.slice(-18).replace(/0+$/, '');
-  return `${difference < 0n ? '-' : ''}${digits.slice(0, -18)}${fraction && `.${fraction}`}`;
+  return toDecimal(amountOf(baselineUsd) - amountOf(costUsd));
 }
 
 /** The encoding, where it is public. */

@@ -1,4 +1,3 @@
-import { wishNames } from '../dialects/conversation.ts';
 import { neutralName, spokenName } from '../dialects/neutral-registry.ts';
 import type { CannotCarry, Foreign } from '../routing/carry.ts';
 import type { Asked } from './plan.ts';
@@ -8,9 +7,9 @@ import type { Services } from './services.ts';
 
 /** Judges a call for each model in another dialect that it may go to. */
 export async function carriage(
-  { head, arrival, facts, bytes }: Asked,
-  /** It may say what is for weir alone, which goes to nobody. */
-  isOpen: boolean,
+  { head, arrival, bytes }: Asked,
+  /** What of it is for weir alone. */
+  own: readonly string[],
   foreign: readonly Foreign[],
   { models, reader }: Pick<Services, 'models'> & { reader: Pick<Reader, 'judge'> },
 ): Promise<CannotCarry> {
@@ -28,10 +27,9 @@ export async function carriage(
       leaveOut: [...(config?.leave_out ?? []), ...leftOutBy(head.headers)],
     };
   });
-  const wishes = isOpen ? wishNames.filter((name) => facts.conversation?.wishes?.[name] !== undefined) : [];
   const path = arrival.target.endpoint;
   const whyNot =
-    from && to.length > 0 ? await reader.judge({ from, path, body: bytes, to, ignore: wishes }) : [];
+    from && to.length > 0 ? await reader.judge({ from, path, body: bytes, to, ignore: own }) : [];
   return ({ provider, model, dialect }) => {
     const at = judged.findIndex((each) => each.provider === provider && each.model === model);
     return at < 0 ? `${provider} speaks ${dialect}, and this call is ${asking}` : (whyNot[at] ?? null);

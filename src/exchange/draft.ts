@@ -1,5 +1,6 @@
 import { uninspectedOperation } from '../dialects/registry.ts';
-import type { Workload } from '../identity/identity.ts';
+import { plainPath } from '../dialects/target.ts';
+import { workloadName } from '../identity/identity.ts';
 import { purposeOfTag, purposeTag } from '../identity/own-calls.ts';
 import { noUsage, type UsageRecord } from '../usage/record.ts';
 import type { Arrival } from './arrival.ts';
@@ -14,11 +15,12 @@ export function draftRecord(call: {
   head: RequestHead;
   arrival: Arrival;
   startedAt: number;
-  fingerprint: string | null;
+  fingerprint: (credential: string) => string;
   /** This process. */
   processor: string;
 }): UsageRecord {
   const { id, head, arrival, startedAt, fingerprint, processor } = call;
+  const { workload } = arrival.caller;
   return {
     id,
     ...traceIds(head.headers.get('traceparent'), id),
@@ -29,9 +31,11 @@ export function draftRecord(call: {
     apiKey: arrival.caller.apiKey,
     user: head.headers.get('x-weir-user') ?? null,
     processor,
-    ...workloadFields(arrival.caller.workload),
+    workload: workload && workloadName(workload),
+    pod: workload?.pod ?? null,
+    podUid: workload?.podUid ?? null,
     tags: tagsOf(arrival, head),
-    ...targetFields(arrival, () => fingerprint),
+    ...targetFields(arrival, fingerprint),
     dialect: arrival.dialect?.name ?? null,
     operation: arrival.dialect?.operation ?? uninspectedOperation(arrival.target.endpoint),
     method: head.method,
@@ -90,22 +94,16 @@ export function draftRecord(call: {
 }
 
 /** What depends on where the call goes. */
-export function targetFields(arrival: Arrival, fingerprint: (credential: string) => string | null) {
+export function targetFields(arrival: Arrival, fingerprint: (credential: string) => string) {
   const { target, provider, credential } = arrival;
   return {
     provider: target.provider,
     serverAddress: new URL(provider.base_url).hostname,
-    path: target.path.replace(/\?.*$/s, ''),
+    path: plainPath(target.path),
     terms: billingTerms(credential),
     region: regionOf(provider.base_url, target.path),
     credentialFingerprint: credential === null ? null : fingerprint(credential),
   };
-}
-
-function workloadFields(workload: Workload | null): Pick<UsageRecord, 'workload' | 'pod' | 'podUid'> {
-  if (!workload) return { workload: null, pod: null, podUid: null };
-  const { cluster, namespace, serviceAccount, pod, podUid } = workload;
-  return { workload: `${cluster}/${namespace}/${serviceAccount}`, pod, podUid };
 }
 
 /** The caller's, and over them those of the call where it may have some. */

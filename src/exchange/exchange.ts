@@ -76,8 +76,8 @@ export class Exchange {
   /** Set while a provider has the call. */
   #forwarded: Arrival | null = null;
   #reply: Reply | null = null;
-  /** Set where the caller gets something else than the provider says. */
-  #change: ReplyChange | null = null;
+  /** Set where it asks for a list of models that weir's own names go into. */
+  #listing: ReplyChange | null = null;
   /** Set where several may serve it. */
   #attempts: Attempts | null = null;
   /** Aborted when the caller hangs up. */
@@ -120,7 +120,7 @@ export class Exchange {
       head: this.#head,
       arrival,
       startedAt: this.#startedAt,
-      fingerprint: arrival.credential === null ? null : this.#services.fingerprint(arrival.credential),
+      fingerprint: this.#services.fingerprint,
       processor: this.#services.limits.process,
     });
     const isRead = arrival.dialect !== null && !arrival.dialect.later;
@@ -130,8 +130,8 @@ export class Exchange {
       (arrival.smart ? null : providerRefusal(arrival.access, arrival.target.provider)) ??
       unreadModelRefusal(arrival, { method, operation, isUpgrade: this.isUpgrade });
     if (forbidden) return this.#refuse(forbidden);
-    this.#change = listing(this.#head, arrival, this.#services.aliases);
-    if (this.#change) arrival.edit.remove.push('accept-encoding');
+    this.#listing = listing(this.#head, arrival, this.#services.aliases);
+    if (this.#listing) arrival.edit.remove.push('accept-encoding');
     const admission = await admitUnread(
       arrival,
       this.#record,
@@ -195,7 +195,7 @@ export class Exchange {
   #begin(received: ResponseHead): ResponsePlan {
     const record = () => (this.#attempts?.isStandIn ? null : (this.#lookup?.record() ?? null));
     const changes = this.#inspected?.changes ?? unchanged;
-    const call = { arrival: this.#arrival, changes, change: this.#change };
+    const call = { arrival: this.#arrival, changes, listing: this.#listing };
     const reply = new Reply(received, call, this.#services, record);
     this.#reply = reply;
     const { head } = reply;
@@ -336,7 +336,6 @@ export class Exchange {
     const unframer = served.envelope?.unframe?.() ?? null;
     const changes = { filter, translated: reply, unframer };
     this.#inspected = { facts, model, requestBody: isHeld ? ownCopy(body) : null, changes };
-    this.#change = reply;
     this.#arrival = arrival;
   }
 

@@ -4,6 +4,7 @@ import type { Refusal } from '../dialects/errors.ts';
 import type { JsonObject } from '../dialects/json.ts';
 import { purposeTag } from '../identity/own-calls.ts';
 import type { RoutedCall } from '../proof/replay.ts';
+import { chatEndpoints } from '../routing/chat-endpoints.ts';
 import { type Conversations, minCachedTokens } from '../routing/conversations.ts';
 import type { Paces } from '../routing/paces.ts';
 import type { Assessment, Decision, Place, Router, Wishes } from '../routing/router.ts';
@@ -12,6 +13,7 @@ import type { Arrival } from './arrival.ts';
 import { carriage } from './carriage.ts';
 import type { RequestHead } from './messages.ts';
 import type { Reader } from './reader.ts';
+import { keepsProvider } from './serve.ts';
 import type { Services } from './services.ts';
 
 /** What a processor routes by. */
@@ -25,15 +27,6 @@ export interface Routing {
   random(): number;
 }
 
-/** Where each dialect of chat lies, with the model in the path for Google. */
-export const endpoints: Record<string, (model: string, endpoint: string) => string> = {
-  'openai-chat': () => '/chat/completions',
-  'openai-responses': () => '/responses',
-  'anthropic-messages': () => '/messages',
-  'gemini-generate': (model, endpoint) =>
-    `/models/${encodeURIComponent(model)}${/:[^/:]*$/.exec(endpoint)?.[0] ?? ':generateContent'}`,
-};
-
 /** What is decided of a chat. `decision` is null where it is not routed: `mode` is off then. */
 export interface Plan {
   mode: 'off' | 'shadow' | 'on';
@@ -41,6 +34,8 @@ export interface Plan {
   decision: Decision | null;
   /** The call leaves the choice to weir. */
   isOpen: boolean;
+  /** Members of its request that are for weir alone, and go to nobody. */
+  own: string[];
   refusal: Refusal | null;
 }
 
@@ -72,8 +67,9 @@ export async function planCall(
   const isAuto = profile !== null || facts.model === null || facts.model === 'auto';
   const isOpen = arrival.smart || (isAuto && facts.model !== null);
   const mode = isOpen ? 'on' : modeOf(head, arrival);
-  const plan = { mode, assessment, isOpen, decision: null, refusal: null };
-  if (mode === 'off' || !endpoints[dialect] || arrival.target.endpoint.includes('/deployments/'))
+  const own = isOpen ? Object.keys(conversation.wishes ?? {}) : [];
+  const plan = { mode, assessment, isOpen, own, decision: null, refusal: null };
+  if (mode === 'off' || !chatEndpoints[dialect] || arrival.target.endpoint.includes('/deployments/'))
     return { ...plan, mode: 'off' };
   const wishes = isOpen ? readWishes(conversation.wishes) : noWishes;
   if ('code' in wishes) return { ...plan, refusal: wishes };
@@ -108,7 +104,7 @@ export async function planCall(
     payer: arrival.putsKeyIn ? arrival.caller.organization : null,
     forbidden,
     hasKey,
-    cannotCarry: await carriage(call, isOpen, foreign, services),
+    cannotCarry: await carriage(call, own, foreign, services),
   });
   const isRefused = decision.kind === 'refuse' && mode === 'on';
   return {
@@ -119,13 +115,13 @@ export async function planCall(
 }
 
 /** Where a call would go by itself: what the config says of its model counts, as far as `serve` lets it. */
-function askedAt({ head, arrival, facts }: Asked, models: Services['models']): Place {
+function askedAt(call: Asked, models: Services['models']): Place {
+  const { arrival, facts } = call;
   const { provider } = arrival.target;
   const model = models(facts.model);
   const moves = model?.provider !== undefined && model.provider !== provider;
-  const keeps = moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
   const name = facts.model ?? '';
-  return keeps
+  return moves && keepsProvider(call)
     ? { provider, model: name }
     : { provider: model?.provider ?? provider, model: model?.model ?? name };
 }

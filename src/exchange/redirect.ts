@@ -1,5 +1,5 @@
 import type { ProviderConfig } from '../config/schema.ts';
-import { pathAt } from '../dialects/target.ts';
+import { pathAt, plainPath } from '../dialects/target.ts';
 import type { Arrival } from './arrival.ts';
 import type { RequestHead } from './messages.ts';
 import { upstreamEdit } from './outgoing.ts';
@@ -25,7 +25,7 @@ export function readdress(
   const target = {
     provider: name,
     path: pathAt(provider, endpoint),
-    endpoint: endpoint.replace(/\?.*$/s, ''),
+    endpoint: plainPath(endpoint),
   };
   const key = arrival.putsKeyIn ? arrival.access.providerKey(name) : null;
   const putIn = key === null ? null : { ...provider, api_key: key };

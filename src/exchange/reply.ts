@@ -1,7 +1,7 @@
 import type { StreamFilter } from '../dialects/dialect.ts';
 import type { Unframer } from '../dialects/envelope.ts';
 import type { Arrival } from './arrival.ts';
-import type { HeaderEdit, ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
+import type { ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
 import { type Observation, observe } from './observation.ts';
 import type { Services } from './services.ts';
 import type { TranslatedReply } from './translation.ts';
@@ -29,11 +29,13 @@ export class Reply {
   readonly #filter: StreamFilter | null;
   readonly #change: ReplyChange | null;
   readonly #unframer: Unframer | null;
-  readonly #plan: (edit: HeaderEdit) => ResponsePlan;
+  /** What is changed of its head beside what the caller is told. */
+  readonly #plan: ResponsePlan;
 
   constructor(
     received: ResponseHead,
-    call: { arrival: Arrival | null; changes: Changes; change: ReplyChange | null },
+    /** `listing`: set where it is a list of models that weir's own names go into. */
+    call: { arrival: Arrival | null; changes: Changes; listing: ReplyChange | null },
     services: Pick<Services, 'reader' | 'held'>,
     record: Parameters<typeof observe>[3],
   ) {
@@ -45,25 +47,23 @@ export class Reply {
     this.ended = observed === 'nothing';
     this.#unframer = isUnframed ? unframer : null;
     this.#filter = observed === 'chunks' ? filter : null;
-    this.#change = call.change;
+    this.#change = translated ?? call.listing;
     const isTold = this.#filter !== null;
-    const planned = this.#change?.plan(head, observed) ?? {
-      observe: observed,
-      edit: { set: {}, remove: [] },
-    };
-    this.head = (this.#change && translated?.head(head, isTold)) || head;
-    this.#plan = ({ set }) => ({
-      observe: planned.observe,
+    const planned = this.#change?.plan(head, observed);
+    this.head = translated?.head(head, isTold) ?? head;
+    this.#plan = {
+      observe: planned?.observe ?? observed,
       edit: {
-        set: { ...set, ...(isUnframed && { 'content-type': 'text/event-stream' }), ...planned.edit.set },
+        set: { ...(isUnframed && { 'content-type': 'text/event-stream' }), ...planned?.edit.set },
         remove: isTold || isUnframed ? ['content-length'] : [],
       },
-    });
+    };
   }
 
   /** How the body shall come, and what of its head is changed beside what the caller is told. */
   plan(told: Record<string, string>): ResponsePlan {
-    return this.#plan({ set: told, remove: [] });
+    const { observe, edit } = this.#plan;
+    return { observe, edit: { ...edit, set: { ...told, ...edit.set } } };
   }
 
   /**

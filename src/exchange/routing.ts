@@ -1,13 +1,14 @@
-import { wishNames } from '../dialects/conversation.ts';
 import type { RequestFacts } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import type { MemberEdits } from '../dialects/openai/edit-members.ts';
+import { queryOf } from '../dialects/target.ts';
 import { placeTag } from '../identity/own-calls.ts';
+import { chatEndpoints } from '../routing/chat-endpoints.ts';
 import type { Assessment, Decision, Place } from '../routing/router.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { modelRefusal } from './allowed.ts';
 import type { Arrival } from './arrival.ts';
-import { type Asked, endpoints, type Plan, planCall } from './plan.ts';
+import { type Asked, type Plan, planCall } from './plan.ts';
 import { readdress } from './redirect.ts';
 import type { Services } from './services.ts';
 
@@ -55,13 +56,13 @@ export async function routeCall(call: Asked & { bytes: Buffer }, services: Servi
 
   const headers = headersOf(decision, assessment, facts.model);
   const { dialect, target } = arrival;
-  const endpoint = to && endpoints[dialect?.name ?? '']?.(to.model, target.endpoint);
+  const endpoint = to && chatEndpoints[dialect?.name ?? '']?.(to.model, target.endpoint);
   if (!to || !dialect || !endpoint) return { ...same, fields, headers };
   const edits = editsOf(plan, facts, to.model, dialect.name);
   const body = Object.keys(edits).length === 0 ? null : await services.reader.edit(bytes, edits);
   const changed = body ?? bytes;
-  const query = /\?.*$/s.exec(target.path)?.[0] ?? '';
-  const here = { name: target.provider, provider: arrival.provider, endpoint: endpoint + query, dialect };
+  const path = endpoint + queryOf(target.path);
+  const here = { name: target.provider, provider: arrival.provider, endpoint: path, dialect };
   return {
     arrival: endpoint === target.endpoint ? arrival : readdress(arrival, head, here),
     // Its hash is that of what is sent: a kept answer is given to all who ask this model the same.
@@ -82,16 +83,10 @@ function ownPlace({ [placeTag]: place }: Record<string, string>): Place | null {
 }
 
 /** Another model, unless it stands in the path, and nothing that is for weir alone: a provider refuses what it does not know. */
-function editsOf(
-  { isOpen }: Plan,
-  { model, conversation }: RequestFacts,
-  to: string,
-  dialect: string,
-): MemberEdits {
-  const wishes = isOpen ? wishNames.filter((name) => conversation?.wishes?.[name] !== undefined) : [];
+function editsOf({ own }: Plan, { model }: RequestFacts, to: string, dialect: string): MemberEdits {
   return {
     ...(dialect !== 'gemini-generate' && to !== model && { model: JSON.stringify(to) }),
-    ...Object.fromEntries(wishes.map((name) => [name, null])),
+    ...Object.fromEntries(own.map((name) => [name, null])),
   };
 }
 

@@ -4,6 +4,7 @@ import { type Envelope, envelopeOf } from '../dialects/envelope.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralName, spokenDialects, spokenName } from '../dialects/neutral-registry.ts';
 import { dialectByName } from '../dialects/registry.ts';
+import { queryOf } from '../dialects/target.ts';
 import { dialectOf } from '../routing/carry.ts';
 import type { Place } from '../routing/router.ts';
 import type { TranslationTarget } from '../translate/translate.ts';
@@ -42,14 +43,19 @@ export interface Asking {
   place: Place | null;
 }
 
-/** Asks the config for the model. A path that names its provider keeps it, and so does a foreign credential. */
+/** A path that names its provider keeps it, and so does a foreign credential. */
+export function keepsProvider({ head, arrival }: Pick<Asking, 'head' | 'arrival'>): boolean {
+  return head.path.startsWith('/providers/') || !arrival.putsKeyIn;
+}
+
+/** Asks the config for the model. */
 export function serve(call: Asking, { providers, models }: Pick<Services, 'providers' | 'models'>): Serving {
   const { head, arrival, facts, place } = call;
   const model = models(place?.model ?? facts.model);
   const named = place?.provider ?? model?.provider ?? arrival.target.provider;
   const provider = providers[named];
   const moves = named !== arrival.target.provider;
-  const keeps = !place && moves && (/^\/providers\//.test(head.path) || !arrival.putsKeyIn);
+  const keeps = !place && moves && keepsProvider(call);
   if ((!model && !place) || !provider || keeps || facts.model === null)
     return allowed(head, { arrival, facts, model: facts.model, rename: null, translation: null });
   const holds = model && (model.provider === undefined || model.provider === named);
@@ -136,7 +142,6 @@ export function leftOutBy(headers: Headers): string[] {
 
 /** The endpoint that was called, with its query; Google's has the model in it. */
 function endpointOf({ target }: Arrival, asked: string, there: string): string {
-  const query = /\?.*$/s.exec(target.path)?.[0] ?? '';
   const named = (model: string) => `/models/${encodeURIComponent(model)}:`;
-  return target.endpoint.replace(named(asked), () => named(there)) + query;
+  return target.endpoint.replace(named(asked), () => named(there)) + queryOf(target.path);
 }

@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto';
 import { serversOf } from '../config/models.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralName } from '../dialects/neutral-registry.ts';
-import { type Asking, allowed, type Served, type Serving, serve, servedBy, untranslatable } from './serve.ts';
+import {
+  type Asking,
+  allowed,
+  keepsProvider,
+  type Served,
+  type Serving,
+  serve,
+  servedBy,
+  untranslatable,
+} from './serve.ts';
 import type { Services } from './services.ts';
 
 /** Who may serve a call, in the order in which they are tried; refused: nobody. */
@@ -24,7 +33,7 @@ type Called = Asking & { bytes: Buffer };
 export async function serversFor(call: Called, services: Services): Promise<Servers> {
   const { arrival, facts, place, head } = call;
   const model = services.models(place?.model ?? facts.model);
-  const keeps = /^\/providers\//.test(head.path) || !arrival.putsKeyIn;
+  const keeps = keepsProvider(call);
   const several = (model ? serversOf(model) : []).map(({ provider: name, ...asked }) => {
     const provider = services.providers[name];
     if (!provider || (keeps && name !== arrival.target.provider)) return null;

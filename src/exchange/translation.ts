@@ -1,6 +1,7 @@
 import type { StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
 import { neutralName } from '../dialects/neutral-registry.ts';
+import { queryOf } from '../dialects/target.ts';
 import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
 import type { Arrival } from './arrival.ts';
 import type { BodyEdit, ReplyChange, ResponseHead, ResponsePlan } from './messages.ts';
@@ -38,10 +39,9 @@ async function written(
   const from = neutralName(call.asking.dialect?.name ?? '');
   if (!translation || !from) return { kind: 'sent', body: null, reply: null };
   const { endpoint, path } = call.asking.target;
-  const query = /\?.*$/s.exec(path)?.[0] ?? '';
   const translated = await reader.translate({
     from,
-    path: endpoint + query,
+    path: endpoint + queryOf(path),
     body: bytes,
     to: translation,
     id: call.id.replaceAll('-', ''),

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
 import type { StartAttempt } from '../exchange/exchanges.ts';
-import type { ReadWorkload } from '../identity/workloads.ts';
+import { type ReadWorkload, readBearer } from '../identity/workloads.ts';
 import { serveAttempt } from './attempt-session.ts';
 import type { ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
 import { readResponseHead, requestHead } from './read.ts';
@@ -27,8 +27,9 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
     serveAttempt(stream, { startAttempt, log });
     return;
   }
-  // Verified while the first message is read, and known already for all streams of a token but the first.
-  const workload = workloads && readToken(stream, workloads);
+  // The sidecar's Envoy shows the token of its pod. It is verified while the first message is read, and known
+  // already for all streams of a token but the first.
+  const workload = workloads && readBearer(stream.metadata.get('authorization')[0], workloads);
   let exchange: Exchange | undefined;
   let tail = Promise.resolve();
   let over = false;
@@ -76,13 +77,6 @@ function isAttempt(stream: ProcessStream): boolean {
   return stream.metadata.get('x-weir-filter')[0] === 'attempt';
 }
 
-/** The sidecar's Envoy shows the token of its pod in the metadata of the stream. */
-function readToken(stream: ProcessStream, workloads: ReadWorkload): ReturnType<ReadWorkload> {
-  const [header] = stream.metadata.get('authorization');
-  const [, token] = /^bearer\s+(\S+)$/i.exec(String(header ?? '')) ?? [];
-  return token === undefined ? null : workloads(token);
-}
-
 async function handle(
   exchange: Exchange,
   message: ProcessingRequest,
@@ -103,8 +97,7 @@ async function handle(
       const first = await exchange.body(message.request_body.body ?? Buffer.alloc(0));
       if (first.kind === 'wait') reply(patience);
       const decision = first.kind === 'wait' ? await first.decided : first;
-      const known = mark(exchange.id, true);
-      if (decision.kind === 'answer') return { ...immediate(decision.answer), ...known };
+      if (decision.kind === 'answer') return { ...immediate(decision.answer), ...mark(exchange.id, true) };
       const response = forward(decision.edit, decision.body);
       return { request_body: { response }, ...mark(exchange.id, true, decision.plan) };
     }

@@ -10,6 +10,11 @@ export interface Workload {
   podUid: string | null;
 }
 
+/** `cluster/namespace/service account`, as the ledger has it. */
+export function workloadName({ cluster, namespace, serviceAccount }: Workload): string {
+  return `${cluster}/${namespace}/${serviceAccount}`;
+}
+
 /** Who calls. The organization is the tenant that nothing crosses. */
 export interface Caller {
   organization: string;

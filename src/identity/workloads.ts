@@ -28,6 +28,12 @@ const claims = z.object({
 /** Who a token is of; null: it is none that is valid here. A promise only the first time. */
 export type ReadWorkload = (token: string) => Workload | null | Promise<Workload | null>;
 
+/** The workload whose token an `authorization` header shows; null: it shows none that is valid here. */
+export function readBearer(authorization: unknown, workloads: ReadWorkload): ReturnType<ReadWorkload> {
+  const [, token] = /^bearer\s+(\S+)$/i.exec(String(authorization ?? '')) ?? [];
+  return token === undefined ? null : workloads(token);
+}
+
 /** Verifies service-account tokens against the cluster's keys, each once. null: the config names no keys. */
 export function createWorkloads(
   config: WorkloadsConfig,

@@ -5,7 +5,7 @@ import { gatewayResources } from '../envoy/gateway.ts';
 import type { EnvoyInputs } from '../envoy/inputs.ts';
 import { type Discovery, discovery, isKind, type Kind, type Resources } from '../envoy/resources.ts';
 import { interceptedHosts, sidecarResources } from '../envoy/sidecar.ts';
-import type { ReadWorkload } from '../identity/workloads.ts';
+import { type ReadWorkload, readBearer } from '../identity/workloads.ts';
 import { podFiles } from '../pod/prepare.ts';
 import { fingerprintOf } from './authority.ts';
 import type { Certificates } from './certificates.ts';
@@ -67,8 +67,7 @@ export function createSidecarXds(options: { state: () => XdsState; workloads: Re
   return async ({ method, path, headers, body }: Asked): Promise<Answered> => {
     const kind = /^\/v3\/discovery:(\w+)$/.exec(path)?.[1];
     if (method !== 'POST' || !kind || !isKind(kind)) return { status: 404 };
-    const [, token] = /^bearer\s+(\S+)$/i.exec(headers.authorization ?? '') ?? [];
-    if (token === undefined || !(await workloads(token))) return { status: 401 };
+    if (!(await readBearer(headers.authorization, workloads))) return { status: 401 };
     const asked = discoveryRequest.safeParse(JSON.parse(body));
     if (!asked.success) return { status: 400 };
     const all = resourcesFor(asked.data.node)?.[kind];

@@ -6,6 +6,7 @@ import { pathAt, splitBase } from '../dialects/target.ts';
 import type { OwnCall, OwnCalls } from '../identity/own-calls.ts';
 import { placeOf } from '../routing/candidates.ts';
 import { dialectAt } from '../routing/carry.ts';
+import { chatEndpoints } from '../routing/chat-endpoints.ts';
 import type { Place } from '../routing/router.ts';
 import type { createEgressClient, EgressReply } from './client.ts';
 import { bothOrders, judgeBody, judgeDialects, maxJudgedChars, type Verdict, verdictIn } from './judge.ts';
@@ -41,14 +42,6 @@ const maxWaiting = 32;
 /** Larger requests are not replayed. */
 const maxBodyBytes = 128 * 1024;
 
-/** In which dialects a call is replayed, and where they lie: Google has the model in the path, and nothing of it in the body. */
-const endpoints: Record<string, (model: string) => string> = {
-  'openai-chat': () => '/chat/completions',
-  'openai-responses': () => '/responses',
-  'anthropic-messages': () => '/messages',
-  'gemini-generate': (model) => `/models/${encodeURIComponent(model)}:generateContent`,
-};
-
 /**
  * Sends routed calls to the model that was asked for as well, and has both answers compared; off every call's way,
  * few at a time. A prompt and its answers are held while their comparison runs, and no longer.
@@ -69,7 +62,7 @@ export function createReplays(options: {
 
   function pathOf({ provider, model }: Place, dialect: string): string | null {
     const config = providers[provider];
-    const endpoint = endpoints[dialect]?.(model);
+    const endpoint = chatEndpoints[dialect]?.(model);
     if (!config || endpoint === undefined || dialectAt(config.api, dialect) !== dialect) return null;
     return `/providers/${provider}${pathAt(config, endpoint).slice(splitBase(config.base_url).path.length)}`;
   }

@@ -58,7 +58,7 @@ export const repeatedRequests: Finder = async (context) => {
       evidence: {
         why: isOn ? 'expired' : 'off',
         ...Object.fromEntries(
-          longer.map(({ label }, index) => [`saved_with_ttl_${label}`, toText(byTtl[index])]),
+          longer.map(({ label }, index) => [`saved_with_ttl_${label}`, toDecimal(byTtl[index] ?? 0n)]),
         ),
       },
       groups: await keysOf(context.client, claim),
@@ -107,10 +107,6 @@ function pick(sums: readonly Amount[]): number | null {
   const most = mostOf(sums);
   if (most === 0n) return null;
   return sums.findIndex((sum) => sum * 100n >= most * enough);
-}
-
-function toText(amount: Amount = 0n): string {
-  return amount < 0n ? `-${toDecimal(-amount)}` : toDecimal(amount);
 }
 
 const repeated = (where: string) => `
@@ -163,7 +159,7 @@ async function claimRepeats(
           found.map(({ row }) => row.started_at),
           found.map(({ row }) => row.cache_key),
           found.map(({ plan }) => plan),
-          found.map(({ saved }) => toText(saved)),
+          found.map(({ saved }) => toDecimal(saved)),
         ],
       );
     }

@@ -1,6 +1,6 @@
 import { createPool } from '../db/pool.ts';
 import { findEnvoy } from '../local/envoy-binary.mjs';
-import { connectRedis } from '../redis/connection.ts';
+import { reachRedis } from './reach-redis.ts';
 import type { Role } from './run.ts';
 
 const timeoutMs = 5_000;
@@ -34,19 +34,8 @@ export const check: Role = async ({ settings, log }) => {
   else {
     const { url } = config.redis;
     await probe('redis', async () => {
-      const { client, close } = connectRedis(url, log.child({}, { level: 'silent' }));
-      try {
-        await new Promise<void>((resolve, reject) => {
-          const late = setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs);
-          client.once('ready', () => {
-            clearTimeout(late);
-            resolve();
-          });
-        });
-        return 'reached';
-      } finally {
-        await close();
-      }
+      await reachRedis(url, timeoutMs, log.child({}, { level: 'silent' }));
+      return 'reached';
     });
   }
   for (const [name, provider] of Object.entries(config.providers)) {

@@ -3,7 +3,7 @@ import { formatAddress } from '../config/address.ts';
 import { createPool } from '../db/pool.ts';
 import { createKubernetesClient } from '../kubernetes/client.ts';
 import { type Check, earlyChecks, installChecks } from '../kubernetes/doctor.ts';
-import { connectRedis } from '../redis/connection.ts';
+import { reachRedis } from './reach-redis.ts';
 import type { Role, RoleContext } from './run.ts';
 
 const timeoutMs = 5_000;
@@ -67,16 +67,8 @@ async function allChecks(
       name: 'Redis',
       look: async () => {
         if (config.redis.url === 'memory') return 'none: each processor keeps answers and counts by itself';
-        const { client, close } = connectRedis(config.redis.url, log.child({}, { level: 'silent' }));
-        try {
-          const late = new Promise((_, reject) =>
-            setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs).unref(),
-          );
-          await Promise.race([new Promise((resolve) => client.once('ready', resolve)), late]);
-          return 'reached';
-        } finally {
-          await close();
-        }
+        await reachRedis(config.redis.url, timeoutMs, log.child({}, { level: 'silent' }));
+        return 'reached';
       },
     },
     {

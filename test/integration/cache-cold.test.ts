@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createCacheAdmin } from '../../src/cache/admin.ts';
 import { createAnswerSweep } from '../../src/cache/cold/sweep.ts';
+import { answerKey } from '../../src/cache/hot/redis.ts';
 import { makeKey } from '../../src/identity/keys.ts';
 import { insertKey } from '../../src/identity/store.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
@@ -141,6 +142,18 @@ test('what comes of the cache is counted by answer and by organization, and told
     would_be_saved_usd: '0.0000001',
   });
   assert.equal((await call('GET', '/cache?start_date=2020-01-01&end_date=2020-01-02')).body.hits, 0);
+});
+
+test('an answer is sealed once for Redis and the database', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  const { pool, redis, startProcess, kept } = await house(t, server.url);
+  const one = await startProcess();
+  await one.keep({ place, dialect: 'openai-chat', answer: keptAnswer(), flight: null });
+  await kept(1);
+  const { rows } = await pool.query('SELECT entry FROM cache_entries');
+  // No two seals are alike.
+  assert.deepEqual(await redis?.client.getBuffer(answerKey(place)), rows[0].entry);
 });
 
 for (const where of ['memory', 'Redis'] as const) {

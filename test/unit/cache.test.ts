@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { createByteBudget } from '../../src/cache/byte-budget.ts';
 import type { KeptAnswer } from '../../src/cache/cache.ts';
-import { openEntry, readLabel, sealEntry } from '../../src/cache/entry.ts';
+import { createEntries, openEntry, readLabel, sealEntry } from '../../src/cache/entry.ts';
 import { createMemoryTier } from '../../src/cache/hot/memory.ts';
 import { type CacheKeyParts, cacheKey } from '../../src/cache/key.ts';
 import { covers, type Purge } from '../../src/cache/purges.ts';
@@ -72,6 +72,27 @@ test('an entry tells nothing of the answer, and holds for its place alone', asyn
   assert.equal(readLabel(younger)?.generation, 9);
   assert.equal(await openEntry(place, younger, keyring), null);
   assert(end > 0);
+});
+
+test('tiers that keep an answer at the same time have one entry of it, sealed once; of another, another', async () => {
+  let seals = 0;
+  const entries = createEntries({
+    ...keyring,
+    seal(secret, context) {
+      seals++;
+      return keyring.seal(secret, context);
+    },
+  });
+  for (const size of [10, 200_000]) {
+    const answer = keptAnswer({ pieces: [Buffer.alloc(size)] });
+    seals = 0;
+    const [hot, cold] = await Promise.all([entries.seal(place, answer), entries.seal(place, answer)]);
+    assert.equal(seals, 1);
+    assert.equal(hot, cold);
+    assert.deepEqual(await entries.open(place, hot), answer);
+    await Promise.all([entries.seal(place, keptAnswer()), entries.seal(place, keptAnswer())]);
+    assert.equal(seals, 3);
+  }
 });
 
 test('what was sealed with a key that was replaced can be read while that key is kept', async () => {

@@ -31,11 +31,19 @@ export const callsQuery = {
 
 type CallsQuery = z.output<z.ZodObject<typeof callsQuery>>;
 
-/** The calls that a query means; throws a Problem when it can mean none. */
-export function callsOf(query: CallsQuery, now: number): { range: TimeRange; filter: CallFilter } {
+/** The time that a query means; throws a Problem when it can mean none. `now`: epoch milliseconds. */
+export function rangeOf(
+  query: Partial<Pick<CallsQuery, 'start_date' | 'end_date' | 'timezone'>>,
+  now: number,
+): TimeRange {
   const range = readRange({ start: query.start_date, end: query.end_date }, now, query.timezone);
   if (range.start >= range.end)
     throw new Problem(400, 'invalid_parameter', 'start_date: expected a time before end_date');
+  return range;
+}
+
+/** The calls that a query means; throws a Problem when it can mean none. */
+export function callsOf(query: CallsQuery, now: number): { range: TimeRange; filter: CallFilter } {
   const own = Object.fromEntries(filterNames.map((name) => [name, query[name]]));
-  return { range, filter: { ...own, tags: readTags(query.tags) } };
+  return { range: rangeOf(query, now), filter: { ...own, tags: readTags(query.tags) } };
 }

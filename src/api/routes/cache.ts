@@ -2,12 +2,13 @@ import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { cacheTotals } from '../../analytics/cache.ts';
-import { isDate, readRange } from '../../analytics/dates.ts';
+import { isDate } from '../../analytics/dates.ts';
 import type { CacheAdmin, PurgeFilter } from '../../cache/admin.ts';
 import { duration } from '../../config/values.ts';
 import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
 import type { ControlServices } from '../services.ts';
+import { rangeOf } from './analytics-query.ts';
 
 const count = z.int();
 const money = z.string().describe('USD, decimal');
@@ -97,10 +98,7 @@ export function cacheRoutes(
       },
       async (request) => {
         const { organization } = principalOf(request);
-        const { start_date: start, end_date: end } = request.query;
-        const range = readRange({ start, end }, now());
-        if (range.start >= range.end)
-          throw new Problem(400, 'invalid_parameter', 'start_date: expected a time before end_date');
+        const range = rangeOf(request.query, now());
         const found = await cacheTotals(pool, organization, range);
         return { start_date: range.start, end_date: range.end, ...found };
       },

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { readRange } from '../../analytics/dates.ts';
 import { resolvePolicy } from '../../config/policy/resolve.ts';
 import type { Config } from '../../config/schema.ts';
 import { recommend } from '../../recommendations/recommend.ts';
@@ -10,7 +9,7 @@ import { principalOf } from '../access.ts';
 import { Problem } from '../problem.ts';
 import type { ControlServices } from '../services.ts';
 import { readPolicy, resolvedDocument } from '../store/policies.ts';
-import { callsQuery, count } from './analytics-query.ts';
+import { callsQuery, count, rangeOf } from './analytics-query.ts';
 
 const { start_date, end_date, timezone } = callsQuery;
 const query = z.strictObject({ start_date, end_date, timezone });
@@ -84,10 +83,7 @@ export function recommendationRoutes(
       },
       async (request) => {
         const { organization } = principalOf(request);
-        const { start_date: start, end_date: end, timezone: zone } = request.query;
-        const range = readRange({ start, end }, now(), zone);
-        if (range.start >= range.end)
-          throw new Problem(400, 'invalid_parameter', 'start_date: expected a time before end_date');
+        const range = rangeOf(request.query, now());
         const [{ document }, { hasKey }] = await Promise.all([
           readPolicy(pool, organization),
           world(organization),
@@ -96,7 +92,7 @@ export function recommendationRoutes(
           recommend(pool, {
             organization,
             range,
-            zone,
+            zone: request.query.timezone,
             policy: resolvePolicy(defaults.policy, document),
             document: resolvedDocument(defaults, document),
             providers: config.providers,

@@ -1,11 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { readRange } from '../../analytics/dates.ts';
 import { routingReport } from '../../analytics/routing.ts';
 import type { Pool } from '../../db/pool.ts';
 import { principalOf } from '../access.ts';
-import { Problem } from '../problem.ts';
-import { callsQuery, count, money } from './analytics-query.ts';
+import { callsQuery, count, money, rangeOf } from './analytics-query.ts';
 
 const { start_date, end_date, timezone } = callsQuery;
 const query = z.strictObject({ start_date, end_date, timezone });
@@ -48,10 +46,7 @@ export function routingRoutes(pool: Pool, now: () => number): FastifyPluginAsync
       },
       async (request) => {
         const { organization } = principalOf(request);
-        const { start_date: start, end_date: end, timezone: zone } = request.query;
-        const range = readRange({ start, end }, now(), zone);
-        if (range.start >= range.end)
-          throw new Problem(400, 'invalid_parameter', 'start_date: expected a time before end_date');
+        const range = rangeOf(request.query, now());
         const report = await routingReport(pool, { organization, range });
         return { start_date: range.start, end_date: range.end, ...report };
       },

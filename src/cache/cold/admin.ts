@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Pool } from '../../db/pool.ts';
 import type { Purge } from '../purges.ts';
-import { purgeKeptMs } from './purges.ts';
+import { type PurgeRow, purgeColumns, purgeKeptMs, purgeOf } from './purges.ts';
 
 type Filter = Pick<Purge, 'key' | 'model' | 'storedBefore'>;
 
@@ -84,15 +84,12 @@ export async function markPurged(pool: Pool, generation: number): Promise<void> 
 
 /** Purges of which Redis was not told so long ago. */
 export async function pendingPurges(pool: Pool, afterMs: number): Promise<Purge[]> {
-  const { rows } = await pool.query<Omit<Purge, 'storedBefore'> & { stored_before: Date | null }>(
-    `SELECT generation, organization, key, model, stored_before FROM cache_purges
+  const { rows } = await pool.query<PurgeRow>(
+    `SELECT ${purgeColumns} FROM cache_purges
       WHERE NOT hot_purged AND at < now() - $1 * interval '1 millisecond' ORDER BY generation LIMIT 100`,
     [afterMs],
   );
-  return rows.map(({ stored_before, ...purge }) => ({
-    ...purge,
-    storedBefore: stored_before?.getTime() ?? null,
-  }));
+  return rows.map(purgeOf);
 }
 
 /** Deletes some answers whose time has come, and what came late of those that were purged. Returns how many. */

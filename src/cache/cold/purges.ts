@@ -9,6 +9,14 @@ export const purgeKeptMs = 2 * 3_600_000;
 
 const inForce = `NOT hot_purged OR at > now() - interval '${purgeKeptMs} milliseconds'`;
 
+/** A row of `cache_purges`. */
+export type PurgeRow = Omit<Purge, 'storedBefore'> & { stored_before: Date | null };
+export const purgeColumns = 'generation, organization, key, model, stored_before';
+
+export function purgeOf({ stored_before, ...purge }: PurgeRow): Purge {
+  return { ...purge, storedBefore: stored_before?.getTime() ?? null };
+}
+
 /** Changes with what is in force. */
 export async function readPurgeVersion(client: ClientBase): Promise<string> {
   const { rows } = await client.query<{ version: string }>(
@@ -18,11 +26,6 @@ export async function readPurgeVersion(client: ClientBase): Promise<string> {
 }
 
 export async function readPurges(client: ClientBase): Promise<Purge[]> {
-  const { rows } = await client.query<Omit<Purge, 'storedBefore'> & { stored_before: Date | null }>(
-    `SELECT generation, organization, key, model, stored_before FROM cache_purges WHERE ${inForce}`,
-  );
-  return rows.map(({ stored_before, ...purge }) => ({
-    ...purge,
-    storedBefore: stored_before?.getTime() ?? null,
-  }));
+  const { rows } = await client.query<PurgeRow>(`SELECT ${purgeColumns} FROM cache_purges WHERE ${inForce}`);
+  return rows.map(purgeOf);
 }

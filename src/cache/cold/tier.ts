@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
-import type { Keyring } from '../../config/keyring.ts';
 import type { Pool } from '../../db/pool.ts';
 import { Breaker } from '../../redis/breaker.ts';
 import type { KeptAnswer, Place } from '../cache.ts';
-import { openEntry, sealEntry } from '../entry.ts';
+import type { Entries } from '../entry.ts';
 import { sizeOf } from '../pieces.ts';
 import { createQueue } from './queue.ts';
 import { type ColdRow, readEntries, writeEntries } from './rows.ts';
@@ -27,12 +26,12 @@ export interface ColdTier {
 /** Answers in PostgreSQL, sealed, for at most `retentionMs`. `now`: epoch milliseconds. */
 export function createColdTier(options: {
   pool: Pool;
-  keyring: Keyring;
+  entries: Entries;
   retentionMs: number;
   log: Logger;
   now: () => number;
 }): ColdTier {
-  const { pool, keyring, retentionMs, log, now } = options;
+  const { pool, entries, retentionMs, log, now } = options;
   const breaker = new Breaker({
     waitMs,
     probe: () => pool.query('SELECT 1'),
@@ -72,13 +71,13 @@ export function createColdTier(options: {
       try {
         const found = await breaker.run(() => ask(place.key));
         const entry = found.get(place.key);
-        return entry ? await openEntry(place, entry, keyring) : null;
+        return entry ? await entries.open(place, entry) : null;
       } catch {
         return null;
       }
     },
     async put(place, dialect, answer) {
-      const entry = await sealEntry(place, answer, keyring);
+      const entry = await entries.seal(place, answer);
       const { generation, provider, requestedModel, model, streamed, storedAt, expiresAt } = answer;
       queue.push({
         ...place,

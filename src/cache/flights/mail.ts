@@ -2,31 +2,10 @@ import { Cluster } from 'ioredis';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Keyring } from '../../config/keyring.ts';
-import { usageNames } from '../../dialects/usage.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
-import { cutPieces, joinPieces } from '../pieces.ts';
+import { answerFacts, frame, keptFacts, unframe } from '../form.ts';
 
 const token = z.string();
-const facts = z.object({
-  status: z.int(),
-  contentType: z.string(),
-  streamed: z.boolean(),
-  path: z.string(),
-  provider: z.string(),
-  requestedModel: z.string().nullable(),
-  model: z.string().nullable(),
-  responseId: z.string().nullable(),
-  finishReason: z.string().nullable(),
-  usage: z.record(z.enum(usageNames), z.number().nullable()),
-  usageSource: z.enum(['provider', 'counted', 'estimated']).nullable(),
-  costUsd: z.string().nullable(),
-});
-const kept = facts.extend({
-  storedAt: z.number(),
-  expiresAt: z.number(),
-  generation: z.int(),
-  shadow: z.boolean(),
-});
 
 /** What processes tell each other of the calls they make for one another. */
 const message = z.discriminatedUnion('type', [
@@ -40,7 +19,7 @@ const message = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('begin'),
     token,
-    ...facts.pick({ status: true, contentType: true, path: true }).shape,
+    ...answerFacts.pick({ status: true, contentType: true, path: true }).shape,
     tellsUsage: z.boolean(),
     labels: z.string(),
   }),
@@ -54,15 +33,15 @@ const message = z.discriminatedUnion('type', [
     length: z.int(),
     landing: z.discriminatedUnion('kind', [
       /** With the pieces, where they were not sent before. */
-      z.object({ kind: z.literal('answer'), answer: kept, withPieces: z.boolean() }),
-      z.object({ kind: z.literal('unshared'), facts: facts.nullable() }),
+      z.object({ kind: z.literal('answer'), answer: keptFacts, withPieces: z.boolean() }),
+      z.object({ kind: z.literal('unshared'), facts: answerFacts.nullable() }),
       z.object({ kind: z.literal('gone') }),
     ]),
   }),
 ]);
 export type Message = z.output<typeof message>;
 
-const envelope = z.object({ from: z.string(), message, lengths: z.array(z.int().min(0)) });
+const envelope = z.object({ from: z.string(), message });
 
 export interface Mail {
   /** Answers would arrive. */
@@ -96,11 +75,7 @@ export function createMail(redis: RedisConnection, me: string, keyring: Keyring,
       return isOpen;
     },
     async send(to, content, pieces = []) {
-      const { whole, lengths } = joinPieces(pieces);
-      const head = Buffer.from(JSON.stringify({ from: me, message: content, lengths: [...lengths] }));
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(head.length);
-      const sealed = keyring.seal(Buffer.concat([length, head, whole]), contextOf(to));
+      const sealed = keyring.seal(frame({ from: me, message: content }, pieces), contextOf(to));
       const receivers = await redis.run(() => redis.client.publish(channelOf(to), sealed), channelOf(to));
       // A node of a Cluster counts its own listeners only.
       return receivers > 0 || redis.client instanceof Cluster;
@@ -108,8 +83,8 @@ export function createMail(redis: RedisConnection, me: string, keyring: Keyring,
     receive(receiver) {
       listener.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
         const open = keyring.open(bytes, contextOf(me));
-        const read = open && readEnvelope(open);
-        if (read) receiver(read.from, read.message, read.pieces);
+        const read = open && unframe(open, envelope);
+        if (read) receiver(read.head.from, read.head.message, read.pieces);
         else log.warn('a message of another process cannot be read: do they have the same encryption.keys?');
       });
     },
@@ -118,12 +93,4 @@ export function createMail(redis: RedisConnection, me: string, keyring: Keyring,
 
 function contextOf(to: string): string {
   return JSON.stringify(['mail', to]);
-}
-
-function readEnvelope(bytes: Buffer): { from: string; message: Message; pieces: Buffer[] } | null {
-  const end = 4 + bytes.readUInt32LE(0);
-  const read = envelope.safeParse(JSON.parse(bytes.toString('utf8', 4, end)));
-  if (!read.success) return null;
-  const { from, message: content, lengths } = read.data;
-  return { from, message: content, pieces: cutPieces({ whole: bytes.subarray(end), lengths }) };
 }

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import type { Keyring } from '../../config/keyring.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import type { HotTier, Place } from '../cache.ts';
-import { openEntry, sealEntry } from '../entry.ts';
+import type { Entries } from '../entry.ts';
 import { defineScripts } from './scripts.ts';
 
 /** A claim that nobody renews ends after this: its process was killed while nobody waited for it. */
@@ -13,7 +12,7 @@ export const answerKey = ({ organization, key }: Place) => `weir:{${organization
 const claimKey = ({ organization, key }: Place) => `weir:{${organization}}:flight:${key}`;
 
 /** Answers in Redis, sealed, shared by all processes; and who is asking the provider for which. */
-export function createRedisTier(redis: RedisConnection, keyring: Keyring, log: Logger): HotTier {
+export function createRedisTier(redis: RedisConnection, entries: Entries, log: Logger): HotTier {
   const { client } = redis;
   defineScripts(client);
   const quietly = async ({ organization }: Place, work: () => Promise<unknown>) => {
@@ -39,7 +38,7 @@ export function createRedisTier(redis: RedisConnection, keyring: Keyring, log: L
             ),
           place.organization,
         );
-        const answer = entry && (await openEntry(place, entry, keyring));
+        const answer = entry && (await entries.open(place, entry));
         if (entry && !answer)
           return token === null ? alone : await this.look(place, { read: false, token, instead });
         return { answer, holder: holder?.toString() ?? null };
@@ -50,7 +49,7 @@ export function createRedisTier(redis: RedisConnection, keyring: Keyring, log: L
     async put(place, answer, ttlMs, token) {
       const ttl = Math.floor(ttlMs);
       if (ttl <= 0) return;
-      const entry = await sealEntry(place, answer, keyring);
+      const entry = await entries.seal(place, answer);
       await quietly(place, () => client.weirPut(answerKey(place), claimKey(place), entry, ttl, token ?? ''));
     },
     release: (place, token) => quietly(place, () => client.weirRelease(claimKey(place), token)),

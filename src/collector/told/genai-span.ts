@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { defaultOrganization } from '../../identity/store.ts';
 import { noUsage, type TokenUsage, type UsageRecord } from '../../usage/record.ts';
 import { readRecord } from '../../usage/span.ts';
 import type { Attributes, Span } from '../otlp.ts';
@@ -132,7 +133,7 @@ export function fromGenAiSpan(span: Span): UsageRecord | null {
 /** Who is told of in a span or its resource; there is nobody to ask whose it is. */
 export function organizationOf({ attributes, resource }: Pick<Span, 'attributes' | 'resource'>): string {
   const name = ['weir.organization'];
-  return text(attributes, name) ?? text(resource, name) ?? 'default';
+  return text(attributes, name) ?? text(resource, name) ?? defaultOrganization;
 }
 
 /** Input is told with and without what was read from and written to a prompt cache: parts are never more than the whole. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { within } from '../../redis/deadline.ts';
 
 /** Something that is valid for a time. */
 export interface Lease<T> {
@@ -41,7 +42,7 @@ export function createKeeper<T>(options: {
 
   async function renew(): Promise<void> {
     try {
-      lease = await withTimeout(fetch());
+      lease = await within(timeoutMs, fetch());
       failures = 0;
     } catch (error) {
       failures++;
@@ -68,12 +69,4 @@ export function createKeeper<T>(options: {
       clearTimeout(timer);
     },
   };
-}
-
-async function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

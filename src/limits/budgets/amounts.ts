@@ -1,12 +1,10 @@
-import { amountOf } from '../../usage/prices/decimal.ts';
+import { amountOf, toDecimal } from '../../usage/prices/decimal.ts';
 import type { Amount, Used } from '../limits.ts';
 
 /**
  * Money of budgets is an integer of 10^-12 USD: prices have no more places for a token. What a call costs is
- * rounded up to it, as the sums over the ledger do.
+ * rounded up to it, as the sums over the ledger do. A decimal amount has so much beyond.
  */
-const places = 12;
-/** Places that a decimal amount has beyond those. */
 const beyond = 10n ** 6n;
 
 /** Decimal USD as an amount, rounded up. */
@@ -16,10 +14,7 @@ export function usdAmount(decimal: string): Amount {
 
 /** An amount as decimal text: USD without trailing zeros, or tokens. */
 export function amountText(amount: Amount, unit: 'usd' | 'tokens'): string {
-  if (unit === 'tokens') return String(amount);
-  const digits = String(amount < 0n ? -amount : amount).padStart(places + 1, '0');
-  const fraction = digits.slice(-places).replace(/0+$/, '');
-  return `${amount < 0n ? '-' : ''}${digits.slice(0, -places)}${fraction && `.${fraction}`}`;
+  return unit === 'tokens' ? String(amount) : toDecimal(amount * beyond);
 }
 
 /** What a record of the ledger counts as: an answer from the cache is free. */

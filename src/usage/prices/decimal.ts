@@ -12,9 +12,9 @@ export function amountOf(text: string): Amount {
 
 /** An amount as a decimal string without exponent and trailing zeros. */
 export function toDecimal(amount: Amount): string {
-  const digits = amount.toString().padStart(places + 1, '0');
+  const digits = String(amount < 0n ? -amount : amount).padStart(places + 1, '0');
   const fraction = digits.slice(-places).replace(/0+$/, '');
-  return digits.slice(0, -places) + (fraction && `.${fraction}`);
+  return `${amount < 0n ? '-' : ''}${digits.slice(0, -places)}${fraction && `.${fraction}`}`;
 }
 
 /** An amount times a decimal factor. */
