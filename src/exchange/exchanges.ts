@@ -1,5 +1,6 @@
 import { names } from '../envoy/inputs.ts';
 import type { Attempt } from './attempt.ts';
+import type { Attempts } from './attempts.ts';
 import { Exchange, type StartExchange } from './exchange.ts';
 import type { RequestHead } from './messages.ts';
 import type { Services } from './services.ts';
@@ -20,11 +21,10 @@ export function createExchanges(services: Services): {
       .finally(() => closing.delete(watched));
     closing.add(watched);
   };
-  const attempted = new Map<string, Exchange>();
+  const attempted = new Map<string, Attempts>();
   return {
     start: (head) => new Exchange(head, services, keep, attempted),
-    startAttempt: (head) =>
-      attempted.get(head.headers.get(names.exchangeHeader) ?? '')?.attempts?.start(head) ?? null,
+    startAttempt: (head) => attempted.get(head.headers.get(names.exchangeHeader) ?? '')?.start(head) ?? null,
     /** Resolves when every exchange that has ended is written down. */
     async settled() {
       while (closing.size > 0) await Promise.all(closing);
