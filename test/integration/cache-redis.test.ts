@@ -44,9 +44,11 @@ async function startProcess(t: TestContext, server: RedisServer, ring = keyring,
   };
 }
 
+type Process = Awaited<ReturnType<typeof startProcess>>;
+
 /** As many processes, all of which have subscribed. */
 async function startProcesses(t: TestContext, server: RedisServer, count: number, waitMs?: number) {
-  const all: Awaited<ReturnType<typeof startProcess>>[] = [];
+  const all: Process[] = [];
   for (let i = 0; i < count; i++) all.push(await startProcess(t, server, keyring, waitMs));
   await eventually(async () => {
     const channels = (await all[0]?.redis.client.call('PUBSUB', 'CHANNELS', 'weir:mail:*')) as string[];
@@ -111,6 +113,19 @@ test('one of many processes leads, the others follow it to its answer, and the c
   }
   assert.equal(await processes[0]?.redis.client.exists(claimKey), 0);
 });
+
+/** A stream that another process follows, and has the first piece of. */
+async function startStream(leader: Process, other: Process) {
+  const flight = await leader.lead();
+  const followed = await other.follow();
+  const recording = new Recording(leader.held, 2 ** 20);
+  recording.append(Buffer.from('a'));
+  flight.begin({ status: 200, contentType: '', path: '', tellsUsage: true, labels: '{}', recording });
+  const heard = await followed.begun;
+  assert(heard);
+  await eventually(async () => heard.recording.length || undefined);
+  return { flight, recording, followed, heard: heard.recording, read: readStream(followed) };
+}
 
 async function readStream(flight: Flight): Promise<{ pieces: string[]; ending: string }> {
   const beginning = await flight.begun;
@@ -187,14 +202,7 @@ test('a stream whose process dies ends broken for who has begun to read it', asy
   if (!server) return;
   const [leader, other] = await startProcesses(t, server, 2);
   assert(leader && other);
-  const flight = await leader.lead();
-  const followed = await other.follow();
-  const recording = new Recording(leader.held, 2 ** 20);
-  recording.append(Buffer.from('a'));
-  flight.begin({ status: 200, contentType: '', path: '', tellsUsage: true, labels: '{}', recording });
-  const beginning = await followed.begun;
-  await eventually(async () => beginning?.recording.length || undefined);
-  const read = readStream(followed);
+  const { read } = await startStream(leader, other);
   leader.die();
   assert.deepEqual(await read, { pieces: ['a'], ending: 'broken' });
 });
@@ -224,19 +232,12 @@ test('a message that is lost is asked for again', async (t) => {
   if (!server) return;
   const [one, other] = await startProcesses(t, server, 2);
   assert(one && other);
-  const flight = await one.lead();
-  const followed = await other.follow();
-  const recording = new Recording(one.held, 2 ** 20);
-  recording.append(Buffer.from('a'));
-  flight.begin({ status: 200, contentType: '', path: '', tellsUsage: true, labels: '{}', recording });
-  const read = readStream(followed);
-  const beginning = await followed.begun;
-  await eventually(async () => beginning?.recording.length || undefined);
+  const { flight, recording, heard, read } = await startStream(one, other);
   // The connection that listens breaks, and is made anew: what is said meanwhile is not heard.
   other.redis.listener().disconnect(true);
   recording.append(Buffer.from('b'));
   recording.append(Buffer.from('c'));
-  await eventually(async () => beginning?.recording.length === 3 || undefined);
+  await eventually(async () => heard.length === 3 || undefined);
   recording.append(Buffer.from('d'));
   await one.keep(keptAnswer({ pieces: recording.pieces() ?? [] }), flight);
   assert.deepEqual(await read, { pieces: ['a', 'b', 'c', 'd'], ending: 'whole' });
@@ -247,14 +248,7 @@ test('a stream of which something was lost for good is broken, never whole with 
   if (!server) return;
   const [one, other] = await startProcesses(t, server, 2);
   assert(one && other);
-  const flight = await one.lead();
-  const followed = await other.follow();
-  const recording = new Recording(one.held, 2 ** 20);
-  recording.append(Buffer.from('a'));
-  flight.begin({ status: 200, contentType: '', path: '', tellsUsage: true, labels: '{}', recording });
-  const beginning = await followed.begun;
-  await eventually(async () => beginning?.recording.length || undefined);
-  const read = readStream(followed);
+  const { flight, recording, followed, read } = await startStream(one, other);
   other.redis.listener().disconnect(true);
   recording.append(Buffer.from('b'));
   await one.keep(keptAnswer({ pieces: recording.pieces() ?? [] }), flight);
