@@ -260,6 +260,8 @@ test('money is exact, and rounded up by less than a picodollar', () => {
   assert.equal(amountText(usd('0.0000000000001'), 'usd'), '0.000000000001');
   assert.equal(amountText(usd('1234567.89'), 'usd'), '1234567.89');
   assert.equal(amountText(-5n, 'tokens'), '-5');
+  assert.equal(amountText(-1_500_000_000_000n, 'usd'), '-1.5');
+  assert.equal(amountText(-5n, 'usd'), '-0.000000000005');
   const record = {
     cache: 'miss',
     usage: { ...noUsage, input: 3, output: 4 },
