@@ -20,9 +20,22 @@ export function readConnection({ attributes }: LogRecord, workload: Workload | n
   const chain = read('weir.connection');
   const host = read('host');
   if (!workload || !attributes.has('weir.connection') || host === null) return null;
-  const kind =
-    read('refused') !== null ? 'refused' : chain?.startsWith('intercepted-') ? 'inspected' : 'passed';
+  const isOurs = chain?.startsWith('intercepted-') === true;
+  const isRefused =
+    read('refused') !== null || (isOurs && saidNothing(read('received'), read('milliseconds')));
+  const kind = isRefused ? 'refused' : isOurs ? 'inspected' : 'passed';
   return { workload: workloadName(workload), host: host.slice(0, 253).toLowerCase(), kind };
+}
+
+/** Longer than a client takes to look at a certificate; one that keeps a spare connection holds it longer. */
+const refusesWithinMs = 2_000;
+
+/**
+ * Whether a client left as those do that look at the certificate after the handshake: without an alert and
+ * without a word. Node's TLS does so, and most that pin a certificate. Sidecars of an earlier release do not tell.
+ */
+function saidNothing(received: string | null, milliseconds: string | null): boolean {
+  return received === '0' && milliseconds !== null && Number(milliseconds) < refusesWithinMs;
 }
 
 const statement = `

@@ -14,6 +14,9 @@ const attributes: Record<string, string> = {
   destination: '%DOWNSTREAM_LOCAL_ADDRESS%',
   refused: '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%',
   flags: '%RESPONSE_FLAGS%',
+  // Within TLS, where that is weir's.
+  received: '%BYTES_RECEIVED%',
+  milliseconds: '%DURATION%',
 };
 
 /** Connections to hosts that are known to be LLM providers' or look like it: read, refused, or passed unread. */

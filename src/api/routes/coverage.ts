@@ -8,7 +8,11 @@ const row = z.object({
   workload: z.string().describe('cluster/namespace/service account'),
   host: z.string(),
   inspected: z.number().describe('Connections whose calls were read'),
-  refused: z.number().describe('Connections that ended because the client did not take weir’s certificate'),
+  refused: z
+    .number()
+    .describe(
+      'Connections that the client ended because it did not take weir’s certificate: by a TLS alert, or without a word right after the handshake',
+    ),
   passed: z.number().describe('Connections that passed unread'),
   last_at: z.date(),
 });
