@@ -38,18 +38,18 @@ export function unreadModelRefusal(
   call: { method: string; isUpgrade: boolean; operation: string },
 ): Refusal | null {
   if (!modelRefusal(arrival, null)) return null;
-  const model = modelInPath(arrival.target.path);
+  const model = modelInPath(arrival.target.path, call.isUpgrade);
   const asks = call.isUpgrade || !['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(call.method);
   if (model === null && (!asks || free.includes(call.operation))) return null;
   return modelRefusal(arrival, model);
 }
 
-/** A realtime connection has it in the query. */
-function modelInPath(path: string): string | null {
+/** A realtime connection has it in the query; what any other says there counts for nobody. */
+function modelInPath(path: string, isUpgrade: boolean): string | null {
   if (path.length > maxPathChars) return null;
   const [plain = '', query] = path.split('?', 2);
   const named = inPath.map((pattern) => pattern.exec(plain)?.[1]).find((each) => each !== undefined);
-  if (named === undefined) return new URLSearchParams(query).get('model');
+  if (named === undefined) return isUpgrade ? new URLSearchParams(query).get('model') : null;
   try {
     return decodeURIComponent(named);
   } catch {

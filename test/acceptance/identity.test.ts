@@ -238,7 +238,11 @@ function send(path: string, headers: Record<string, string>): Promise<{ status: 
 }
 
 test('a provider’s key goes to its own host alone, whatever the caller tries', async () => {
-  const key = { authorization: `Bearer ${weir.callKey}`, 'content-type': 'application/json' };
+  const key = {
+    authorization: `Bearer ${weir.callKey}`,
+    'content-type': 'application/json',
+    'x-weir-cache': 'bypass',
+  };
   const { host } = evil;
   const chat = '/v1/chat/completions';
   const hostile: [string, Record<string, string>][] = [
@@ -263,16 +267,25 @@ test('a provider’s key goes to its own host alone, whatever the caller tries',
     [`/providers/away${chat}`, {}],
     [`/providers/away/redirected`, { host }],
   ];
+  const before = openai.requests.length;
+  const harmless: string[] = [];
   for (const [path, headers] of hostile) {
     const { status, location } = await send(path, { ...key, ...headers }).catch(() => ({
       status: 400,
       location: '',
     }));
+    const told = JSON.stringify([path, headers, status]);
     if (path.startsWith('/providers/away')) {
       // A redirect is the caller’s to follow.
-      assert.deepEqual([status, location], [307, `${evil.url}/stolen`], path);
-    }
+      assert.deepEqual([status, location], [307, `${evil.url}/stolen`], told);
+    } else if (path === chat && headers[':authority'] === undefined) {
+      // Whatever else is said, it is a call to the provider of the path.
+      assert.equal(status, 200, told);
+      harmless.push(told);
+    } else assert(status < 500 || status === 503, told);
   }
+  assert.equal(harmless.length, 6);
+  assert(openai.requests.length - before >= harmless.length);
   assert.deepEqual(evil.got, []);
   for (const { path, headers } of openai.requests) {
     assert.equal(headers.host, new URL(openai.url).host, path);
@@ -329,6 +342,86 @@ test('a realtime connection is known by the key among its protocols, and the key
   assert.equal(own.seen.authorization, undefined);
 });
 
+/** Each place where a key may stand, and the paths of three families with what a good call to them looks like. */
+const places: Record<string, (key: string) => { headers?: Record<string, string>; query?: string }> = {
+  bearer: (key) => ({ headers: { authorization: `Bearer ${key}` } }),
+  raw: (key) => ({ headers: { authorization: key } }),
+  basic: (key) => ({
+    headers: { authorization: `Basic ${Buffer.from(`someone:${key}`).toString('base64')}` },
+  }),
+  anthropic: (key) => ({ headers: { 'x-api-key': key } }),
+  azure: (key) => ({ headers: { 'api-key': key } }),
+  google: (key) => ({ headers: { 'x-goog-api-key': key } }),
+  query: (key) => ({ query: `?key=${key}` }),
+  'x-weir-key': (key) => ({ headers: { 'x-weir-key': key } }),
+};
+const byFamily: Record<string, { path: string; body: object; unauthorized: RegExp }> = {
+  openai: {
+    path: '/v1/chat/completions',
+    body: { model: 'gpt-4o', messages },
+    unauthorized: /"error":\{"message":.*"code":"invalid_api_key"/,
+  },
+  anthropic: {
+    path: '/v1/messages',
+    body: { model: 'claude-haiku-4-5', max_tokens: 100, messages },
+    unauthorized: /"type":"error".*"type":"authentication_error"/,
+  },
+  gemini: {
+    path: '/v1beta/models/gemini-2.5-flash:generateContent',
+    body: { contents: [{ role: 'user', parts: [{ text: 'x' }] }] },
+    unauthorized: /"code":401.*"status":"UNAUTHENTICATED"/,
+  },
+};
+
+/** Keys that are nearly the good one. */
+function nearly(key: string): string[] {
+  const at = (place: number) => key.slice(0, place) + (key[place] === 'a' ? 'b' : 'a') + key.slice(place + 1);
+  const start = key.lastIndexOf('_') + 1;
+  return [
+    at(start),
+    at(key.length - 1),
+    at(Math.floor((start + key.length) / 2)),
+    `${key}a`,
+    key.slice(0, -1),
+  ];
+}
+
+test('in every place the right key is its caller’s, and one that is nearly right is told so in the form of the SDK', async () => {
+  for (const [family, { path, body, unauthorized }] of Object.entries(byFamily)) {
+    for (const [place, put] of Object.entries(places)) {
+      const ask = async (key: string) => {
+        const { headers, query } = put(key);
+        const response = await fetch(`${weir.egress}${path}${query ?? ''}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: JSON.stringify(body),
+        });
+        return { status: response.status, text: await response.text() };
+      };
+      const good = await ask(weir.callKey);
+      assert.equal(good.status, 200, `${family}, ${place}: ${good.text}`);
+      for (const key of nearly(weir.callKey)) {
+        const { status, text } = await ask(key);
+        assert.equal(status, 401, `${family}, ${place}: ${text}`);
+        assert.match(text, unauthorized, `${family}, ${place}`);
+        assert(!text.includes(key), 'a key is not said again');
+      }
+    }
+  }
+});
+
+/** As it would stand somewhere: in clear, in hex, and in base64 whatever stands before it. */
+function formsOf(secret: string): [string, string][] {
+  const bytes = Buffer.from(secret);
+  const base64 = [0, 1, 2].map((before): [string, string] => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=*$/, '');
+    return [`base64, ${before}`, text.slice(Math.ceil((before * 8) / 6), -2)];
+  });
+  return [['utf8', secret], ['hex', bytes.toString('hex')], ...base64];
+}
+
 /** Every file below a directory. */
 function filesOf(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -360,12 +453,7 @@ test('no secret lies anywhere in clear: logs, journal, database, snapshot', asyn
     ...files.map((file): [string, Buffer] => [file, readFileSync(file)]),
   ];
   for (const [name, secret] of Object.entries(secrets)) {
-    const forms = ['utf8', 'hex', 'base64'] as const;
-    for (const form of forms) {
-      const needle = Buffer.from(secret)
-        .toString(form)
-        .replace(/=*$/, '')
-        .slice(0, form === 'base64' ? -2 : undefined);
+    for (const [form, needle] of formsOf(secret)) {
       const found = written.filter(([, bytes]) => bytes.includes(needle)).map(([where]) => where);
       assert.deepEqual(found, [], `the secret ${name}, as ${form}`);
     }

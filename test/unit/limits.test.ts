@@ -178,3 +178,25 @@ test('limits differ by organization, and one that allows more begins nothing ane
   assert.deepEqual([await admit('a', 1), await admit('a', 1), await admit('b', 1)], [true, false, true]);
   assert.deepEqual([await admit('a', 4), await admit('a', 4), await admit('a', 4)], [true, true, false]);
 });
+
+test('a limit by tag counts those of a tag together, those without it as one, and nobody else’s', async () => {
+  const limits = requestLimits(limitsOf({ name: 'team', per: 'tag:team', requests: 1, window: '1m' }), null);
+  const ask = async (organization: string, tags: Record<string, string>) =>
+    (await limits.consume({ organization, tags })).kind;
+  assert.equal(await ask('a', { team: 'search', env: 'prod' }), 'allowed');
+  assert.equal(await ask('a', { team: 'search', env: 'test' }), 'limited');
+  assert.equal(await ask('a', { team: 'chat' }), 'allowed');
+  assert.equal(await ask('a', {}), 'allowed');
+  assert.equal(await ask('a', { env: 'prod' }), 'limited');
+  assert.equal(await ask('b', { team: 'search' }), 'allowed');
+});
+
+test('a limit may be about calls of a tag alone', async () => {
+  const limited = { name: 'batch', requests: 1, window: '1m', match: { tags: { kind: ['batch*'] } } };
+  const limits = requestLimits(limitsOf(limited), null);
+  const ask = async (tags: Record<string, string>) => (await limits.consume({ tags })).kind;
+  assert.equal(await ask({ kind: 'batch-1' }), 'allowed');
+  assert.equal(await ask({}), 'allowed');
+  assert.equal(await ask({ kind: 'batch-2' }), 'limited');
+  assert.equal(await ask({ kind: 'chat' }), 'allowed');
+});
