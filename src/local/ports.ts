@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Address } from '../config/schema.ts';
 
@@ -10,20 +11,19 @@ export function isFree({ host, port }: Address): Promise<boolean> {
   });
 }
 
-/** A port that the system says is free now. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-      .once('error', reject)
-      .listen({ host, port: 0, exclusive: true }, () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-      });
-  });
-}
-
 /** How many ports after a default one are tried. */
 const tries = 100;
+/** Below those that systems give to outgoing connections (Linux from 32,768 on): one that is free stays so. */
+const anyPorts = { from: 20_000, to: 32_000 };
+
+/** A port that is free, somewhere. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (let tried = 0; tried < tries; tried++) {
+    const port = randomInt(anyPorts.from, anyPorts.to);
+    if (await isFree({ host, port })) return port;
+  }
+  throw new Error(`no port of ${host} is free`);
+}
 
 /**
  * Where to listen: a configured address as it is, or an error that names it when it is taken; a
