@@ -31,12 +31,12 @@ test('Envoys elsewhere try one provider after the other, each attempt at the pro
     providers: {
       openai: { api: 'openai', base_url: `https://localhost:${noTls.port}/v1`, api_key: 'sk-no-tls' },
       anthropic: { api: 'anthropic', base_url: good.url, api_key: 'sk-good' },
-      ...Object.fromEntries([...ailed, 'held', 'many'].map((name) => [name, broken])),
+      ...Object.fromEntries([...ailed, 'held', 'many', 'dying', 'later'].map((name) => [name, broken])),
     },
     models: {
       'gpt-no-tls': { provider: 'openai', model: 'gpt-4o', fallback },
       ...Object.fromEntries(
-        [...ailed, 'held', 'many'].map((name) => [
+        [...ailed, 'held', 'many', 'dying', 'later'].map((name) => [
           `gpt-${name}`,
           { provider: name, model: 'gpt-4o', first_byte_timeout: '1s', fallback },
         ]),
@@ -119,5 +119,26 @@ test('Envoys elsewhere try one provider after the other, each attempt at the pro
         .filter((line) => line.includes('"msg":"call"'));
       assert(told.length > 5, `${told.length} calls`);
     }
+  });
+
+  await t.test('a processor that dies takes the attempts of its calls with it, and no other’s', async () => {
+    await ailing.fail('hangs');
+    const seen = ailing.requests.length;
+    const calls = Promise.allSettled(Array.from({ length: 12 }, () => ask('gateway', 'gpt-dying', false)));
+    while (ailing.requests.length < seen + 12) await new Promise(setImmediate);
+    await elsewhere.processors[0]?.end('SIGKILL');
+    for (const each of await calls) {
+      if (each.status === 'fulfilled') assert.equal(each.value.text, zurich);
+      else
+        assert(
+          each.reason instanceof OpenAI.APIError && Number(each.reason.status) >= 500,
+          String(each.reason),
+        );
+    }
+    await ailing.fail('status-500');
+    for (let at = 0; at < 6; at++)
+      assert.equal((await ask('gateway', 'gpt-later', at % 2 === 0)).text, zurich);
+    const keys = new Set(good.requests.map(({ headers }) => headers['x-api-key']));
+    assert.deepEqual([...keys], ['sk-good']);
   });
 });
