@@ -138,6 +138,12 @@ export const configSchema = z.strictObject({
         })
         .default('unix')
         .describe('`unix`: sockets in the data directory, for an Envoy beside it; an address takes `tls`.'),
+      address: z
+        .union([z.ipv4(), z.ipv6()], { error: 'an IP address such as 10.0.0.7' })
+        .optional()
+        .describe(
+          'On an address: the IP address at which Envoys reach this processor and no other, with the port of `listen`. Attempts of a call must come to the one that has it (docs/fallback.md). Default: the host of `listen`, where it is one address.',
+        ),
       drain: duration
         .prefault('10m')
         .describe('On an address: how long calls that run may take to end when the processor is stopped.'),

@@ -14,6 +14,9 @@ import { processing } from './listener.ts';
 /** A processor holds a plain answer's head until it is whole. */
 const messageTimeout = '1800s';
 
+/** Which of the processors beside Envoy has a call; null: one elsewhere, which has told its address. */
+export type Meeting = number | null;
+
 /** The providers of all plans. */
 export function plannedProviders(models: EnvoyInputs['models']): string[] {
   const planned = Object.values(models).flatMap((model) => serversOf(model).map(({ provider }) => provider));
@@ -25,13 +28,14 @@ export function plannedProviders(models: EnvoyInputs['models']): string[] {
  * metadata tells. Envoy chooses anew before each (`refresh_cluster_on_retry`, since 1.39).
  */
 export function planRoute(
-  inputs: Pick<EnvoyInputs, 'models' | 'processors'>,
+  models: EnvoyInputs['models'],
+  processors: readonly Meeting[],
   patient: Record<string, Json>,
 ): Json {
   const specifiers = 'envoy.extensions.router.cluster_specifiers';
   const type = `${specifiers}.priority_group.v3.PriorityGroupClusterSpecifier`;
-  const clusters = inputs.processors.flatMap((_, processor) =>
-    plannedProviders(inputs.models).map((provider) => names.attemptCluster(processor, provider)),
+  const clusters = processors.flatMap((processor) =>
+    plannedProviders(models).map((provider) => names.attemptCluster(processor, provider)),
   );
   return {
     match: { prefix: '/', headers: [{ name: names.planHeader, present_match: true }] },
@@ -50,7 +54,7 @@ export function planRoute(
         retry_on: '5xx,reset,connect-failure,refused-stream,retriable-status-codes',
         retriable_status_codes: [408, 429],
         // Each call tells its own, and none is longer.
-        num_retries: Math.max(1, longestPlan(inputs) - 1),
+        num_retries: Math.max(1, longestPlan(models) - 1),
         refresh_cluster_on_retry: true,
         // The next is another provider: there is nothing to wait for.
         retry_back_off: { base_interval: '0.001s', max_interval: '0.010s' },
@@ -60,20 +64,30 @@ export function planRoute(
   };
 }
 
-function longestPlan({ models }: Pick<EnvoyInputs, 'models'>): number {
+function longestPlan(models: EnvoyInputs['models']): number {
   return Math.max(0, ...Object.values(models).map((model) => serversOf(model).length));
 }
 
 /** The processors one by one, and the providers of all plans, for each of them. */
 export function attemptClusters(inputs: EnvoyInputs): Json[] {
-  const planned = new Set(plannedProviders(inputs.models));
-  if (planned.size === 0) return [];
+  if (plannedProviders(inputs.models).length === 0) return [];
+  const rootsOf = (_: string, { ca_file }: ProviderConfig) => ({ filename: ca_file ?? inputs.rootsFile });
   return inputs.processors.flatMap(({ socket }, processor) => [
     ownProcessorCluster(socket, processor),
-    ...Object.entries(inputs.providers)
-      .filter(([name]) => planned.has(name))
-      .map(([name, provider]) => attemptCluster(name, provider, processor, inputs.rootsFile)),
+    ...plannedClusters(inputs, processor, rootsOf),
   ]);
+}
+
+/** The providers of all plans, for attempts whose calls this processor has. */
+export function plannedClusters(
+  { models, providers }: Pick<EnvoyInputs, 'models' | 'providers'>,
+  processor: Meeting,
+  rootsOf: (name: string, provider: ProviderConfig) => Json,
+): Json[] {
+  const planned = new Set(plannedProviders(models));
+  return Object.entries(providers)
+    .filter(([name]) => planned.has(name))
+    .map(([name, provider]) => attemptCluster(name, provider, processor, rootsOf(name, provider)));
 }
 
 function ownProcessorCluster(path: string, processor: number): Json {
@@ -85,14 +99,19 @@ function ownProcessorCluster(path: string, processor: number): Json {
 }
 
 /** Fails closed: without its processor an attempt has neither the right key nor the right words. */
-function attemptFilter(processor: number): Json {
+function attemptFilter(processor: Meeting): Json {
   return extension(
     'envoy.filters.http.ext_proc',
     'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
     {
       grpc_service: {
         envoy_grpc: { cluster_name: names.ownProcessorCluster(processor) },
-        initial_metadata: [{ key: 'x-weir-filter', value: 'attempt' }],
+        initial_metadata: [
+          { key: 'x-weir-filter', value: 'attempt' },
+          ...(processor === null
+            ? [{ key: names.processorHeader, value: `%DYNAMIC_METADATA(${names.metadata}:processor)%` }]
+            : []),
+        ],
       },
       failure_mode_allow: false,
       ...processing,
@@ -111,17 +130,9 @@ function attemptFilter(processor: number): Json {
   );
 }
 
-function attemptCluster(
-  provider: string,
-  config: ProviderConfig,
-  processor: number,
-  rootsFile: string,
-): Json {
+function attemptCluster(provider: string, config: ProviderConfig, processor: Meeting, roots: Json): Json {
   const name = names.attemptCluster(processor, provider);
-  const plain = Object.assign(
-    {},
-    providerCluster(provider, config, { filename: config.ca_file ?? rootsFile }),
-  );
+  const plain = Object.assign({}, providerCluster(provider, config, roots));
   const tls = new URL(config.base_url).protocol === 'https:';
   const http_filters = [attemptFilter(processor), stripInternalHeaders, upstreamCodec];
   return Object.assign(plain, {

@@ -5,12 +5,10 @@ import { discovery, type Resources } from './resources.ts';
 import { routeConfiguration } from './routes.ts';
 
 /** All configuration of a gateway in the cluster: what `weir up` has on one machine, with weir elsewhere. */
-export function gatewayResources(
-  inputs: Remote & Pick<EnvoyInputs, 'egress' | 'providers' | 'onFailure'>,
-): Resources {
+export function gatewayResources(inputs: Remote & Pick<EnvoyInputs, 'egress' | 'onFailure'>): Resources {
   return {
     listeners: discovery('listeners', [egressListener(inputs)]),
-    routes: discovery('routes', [routeConfiguration(inputs)]),
+    routes: discovery('routes', [routeConfiguration(inputs, [null])]),
     clusters: discovery('clusters', remoteClusters(inputs)),
     secrets: discovery('secrets', [{ name: names.trustSecret, ...trustOf(inputs) }]),
   };

@@ -31,8 +31,12 @@ export const names = {
    */
   exchangeHeader: 'x-exchange-id',
   processorCluster: 'weir-processor',
-  /** The one that has a call: it decides of its attempts. */
-  ownProcessorCluster: (processor: number) => `weir-processor-${processor}`,
+  /** The one that has a call: it decides of its attempts. null: by the address that it has told. */
+  ownProcessorCluster: (processor: number | null) => `weir-processor-${processor ?? 'told'}`,
+  /** To a processor elsewhere: the providers of all plans that this Envoy has, with commas. */
+  plannedHeader: 'x-weir-planned',
+  /** Whose address an attempt is sent to. */
+  processorHeader: 'x-weir-processor',
   otlpCluster: 'weir-otlp',
   xdsCluster: 'weir-xds',
   routes: 'egress',
@@ -47,7 +51,8 @@ export const names = {
   planMetadata: 'weir.plan',
   providerCluster: (provider: string) => `provider-${provider}`,
   /** For attempts: those of one processor at a provider. */
-  attemptCluster: (processor: number, provider: string) => `attempt-${processor}-${provider}`,
+  attemptCluster: (processor: number | null, provider: string) =>
+    `attempt-${processor ?? 'told'}-${provider}`,
   /** For gRPC to a provider without TLS, which is HTTP/2 from the start. */
   grpcCluster: (provider: string) => `grpc-${provider}`,
   relayCluster: (index: number) => `relay-${index}`,

@@ -1,4 +1,5 @@
 import type { Address, Config } from '../config/schema.ts';
+import { plannedClusters, plannedProviders } from './attempts.ts';
 import { balanced, grpcClusters, httpOptions, providerCluster, upstreamCodec } from './clusters.ts';
 import { any, extension, type Json, names, socketAddress } from './inputs.ts';
 import { xdsSource } from './listener.ts';
@@ -10,6 +11,8 @@ export interface Remote {
   /** PEM of the authorities of those Services. */
   trust: string;
   providers: Config['providers'];
+  /** Those that several may serve are tried one after the other; none where this Envoy cannot do so. */
+  models: Config['models'];
   /** PEM of the roots that vouch for a provider, where they are not the public ones. */
   rootsOf: ReadonlyMap<string, string>;
   /** File of the public roots beside that Envoy. */
@@ -17,16 +20,43 @@ export interface Remote {
 }
 
 /** The clusters of an Envoy elsewhere: weir's Services, and the providers. */
-export function remoteClusters({ processor, collector, providers, rootsOf, rootsFile }: Remote): Json[] {
+export function remoteClusters(remote: Remote): Json[] {
+  const { processor, collector, providers, models, rootsOf, rootsFile } = remote;
+  const roots = (name: string): Json => {
+    const own = rootsOf.get(name);
+    return own === undefined ? { filename: rootsFile } : { inline_string: own };
+  };
   return [
     serviceCluster(names.processorCluster, processor, { trust: 'xds' }),
     serviceCluster(names.otlpCluster, collector, { trust: 'xds' }),
-    ...Object.entries(providers).flatMap(([name, provider]) => {
-      const own = rootsOf.get(name);
-      const roots: Json = own === undefined ? { filename: rootsFile } : { inline_string: own };
-      return [providerCluster(name, provider, roots), ...grpcClusters(name, provider, roots)];
-    }),
+    ...Object.entries(providers).flatMap(([name, provider]) => [
+      providerCluster(name, provider, roots(name)),
+      ...grpcClusters(name, provider, roots(name)),
+    ]),
+    ...(plannedProviders(models).length > 0 ? [toldProcessor(processor)] : []),
+    ...plannedClusters(remote, null, roots),
   ];
+}
+
+/**
+ * Of all processors the one that has the call, at the address that it told. Whoever is met there must show the
+ * certificate of the Service.
+ */
+function toldProcessor(processor: Address): Json {
+  const name = names.ownProcessorCluster(null);
+  const {
+    load_assignment: _,
+    outlier_detection: __,
+    ...service
+  } = serviceCluster(name, processor, {
+    trust: 'xds',
+  });
+  return {
+    ...service,
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    original_dst_lb_config: { use_http_header: true, http_header_name: names.processorHeader },
+  };
 }
 
 /** The secret by which weir's Services are trusted. */

@@ -27,7 +27,7 @@ export type Resources = Readonly<Record<Kind, Discovery>>;
 export function resources(inputs: EnvoyInputs): Resources {
   return {
     listeners: discovery('listeners', [egressListener(inputs)]),
-    routes: discovery('routes', [routeConfiguration(inputs)]),
+    routes: discovery('routes', [routeConfiguration(inputs, [...inputs.processors.keys()])]),
     secrets: discovery('secrets', []),
     clusters: discovery('clusters', [
       processorCluster(inputs),

@@ -1,6 +1,6 @@
 import { familyPaths, familyProvider, splitBase } from '../dialects/target.ts';
-import { plannedProviders, planRoute } from './attempts.ts';
-import { type EnvoyInputs, type Json, names } from './inputs.ts';
+import { type Meeting, plannedProviders, planRoute } from './attempts.ts';
+import { any, type EnvoyInputs, type Json, names } from './inputs.ts';
 
 const quote = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
@@ -20,18 +20,18 @@ const byProcessor: Json = {
  * 3. by path, for calls that the processor could not look at and that may pass nevertheless.
  */
 export function routeConfiguration(
-  inputs: Pick<EnvoyInputs, 'providers'> & Partial<Pick<EnvoyInputs, 'models' | 'processors'>>,
+  { providers, models }: Pick<EnvoyInputs, 'providers' | 'models'>,
+  processors: readonly Meeting[],
 ): Json {
-  const { providers, models = {}, processors = [] } = inputs;
   return {
     name: names.routes,
     virtual_hosts: [
       {
         name: 'egress',
         domains: ['*'],
-        include_request_attempt_count: true,
+        ...tellPlanned(models, processors),
         routes: [
-          ...(plannedProviders(models).length > 0 ? [planRoute({ models, processors }, patient)] : []),
+          ...planned(models, processors),
           byProcessor,
           ...guards(),
           ...Object.entries(providers).map(([name, { base_url }]) =>
@@ -54,15 +54,39 @@ export function routeConfiguration(
   };
 }
 
+function planned(models: EnvoyInputs['models'], processors: readonly Meeting[]): Json[] {
+  return plannedProviders(models).length > 0 ? [planRoute(models, processors, patient)] : [];
+}
+
+/**
+ * Counts attempts, and tells processors elsewhere what can be tried here: they may be of another release, or of
+ * another day's config. It comes with the routes of which it speaks.
+ */
+function tellPlanned(models: EnvoyInputs['models'], processors: readonly Meeting[]): Record<string, Json> {
+  const told = { key: names.plannedHeader, value: plannedProviders(models).join(',') };
+  const counted = { include_request_attempt_count: true };
+  if (!processors.includes(null) || told.value === '') return counted;
+  return {
+    ...counted,
+    typed_per_filter_config: {
+      'envoy.filters.http.ext_proc': any('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', {
+        overrides: { grpc_initial_metadata: [told] },
+      }),
+    },
+  };
+}
+
 /** The routes of intercepted calls to a provider: the path is the provider's already. */
-export function interceptedRoutes(provider: string): Json {
+export function interceptedRoutes(provider: string, models: EnvoyInputs['models']): Json {
   return {
     name: names.interceptedRoutes(provider),
     virtual_hosts: [
       {
         name: provider,
         domains: ['*'],
+        ...tellPlanned(models, [null]),
         routes: [
+          ...planned(models, [null]),
           byProcessor,
           ...guards(),
           {

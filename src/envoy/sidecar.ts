@@ -30,7 +30,10 @@ export function sidecarResources(inputs: SidecarInputs): Resources {
   const intercepted = [...new Set(inputs.intercepted.values())];
   return {
     listeners: discovery('listeners', intercepted.length > 0 ? [interceptListener(inputs)] : []),
-    routes: discovery('routes', intercepted.map(interceptedRoutes)),
+    routes: discovery(
+      'routes',
+      intercepted.map((provider) => interceptedRoutes(provider, inputs.models)),
+    ),
     clusters: discovery('clusters', remoteClusters(inputs)),
     secrets: discovery('secrets', [
       {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { names } from '../envoy/inputs.ts';
 import type { UsageRecord } from '../usage/record.ts';
 import { Attempt } from './attempt.ts';
@@ -56,9 +57,8 @@ export class Attempts {
     const { servers, firstByteTimeoutMs } = this.#servers;
     const { edit } = servers[0].arrival;
     const { [names.clusterHeader]: _, ...set } = edit.set;
-    const plan = servers.map(({ arrival }) =>
-      names.attemptCluster(this.#services.worker ?? 0, arrival.target.provider),
-    );
+    const { worker, address } = this.#services;
+    const clusters = servers.map(({ arrival }) => names.attemptCluster(worker, arrival.target.provider));
     const headers = {
       [names.planHeader]: 'yes',
       [names.exchangeHeader]: this.#call.id,
@@ -67,6 +67,7 @@ export class Attempts {
         'x-envoy-upstream-rq-per-try-timeout-ms': String(Math.max(1, Math.round(firstByteTimeoutMs))),
       }),
     };
+    const plan = { clusters, processor: worker === null ? address : null };
     return { kind: 'forward', edit: { set: { ...set, ...headers }, remove: edit.remove }, plan };
   }
 
@@ -86,6 +87,11 @@ export class Attempts {
     // What others get of it is made from what the first one says: as it came, or translated.
     const isAlike = (served.translation === null) === (kept.translation === null);
     return this.#started > standIns || !isAlike;
+  }
+
+  /** Its Envoy is the one that brought the call. */
+  isOf({ workload }: RequestHead): boolean {
+    return isDeepStrictEqual(workload ?? null, this.#call.head.workload ?? null);
   }
 
   start(head: RequestHead): Attempt {

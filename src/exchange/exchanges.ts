@@ -24,7 +24,10 @@ export function createExchanges(services: Services): {
   const attempted = new Map<string, Attempts>();
   return {
     start: (head) => new Exchange(head, services, keep, attempted),
-    startAttempt: (head) => attempted.get(head.headers.get(names.exchangeHeader) ?? '')?.start(head) ?? null,
+    startAttempt(head) {
+      const attempts = attempted.get(head.headers.get(names.exchangeHeader) ?? '');
+      return attempts?.isOf(head) ? attempts.start(head) : null;
+    },
     /** Resolves when every exchange that has ended is written down. */
     async settled() {
       while (closing.size > 0) await Promise.all(closing);

@@ -15,6 +15,8 @@ export interface RequestHead {
   ended: boolean;
   /** Where it comes from, as a token has proved; absent: it brought none. */
   workload?: Workload | null;
+  /** Providers that the Envoy where it comes from, elsewhere, can try one after the other; absent: none. */
+  planned?: ReadonlySet<string>;
 }
 
 export interface ResponseHead {
@@ -40,13 +42,20 @@ export interface Answer {
 
 /** After the head: read the body first, or go on without it, or answer. */
 export type HeadDecision = { kind: 'read' } | ForwardDecision;
+/** What Envoy needs to know to make attempts of a call. */
+export interface AttemptPlan {
+  /** Its clusters, to be tried one after the other. */
+  clusters: string[];
+  /** `ip:port` of the processor that has the call; null: the clusters tell. */
+  processor: string | null;
+}
+
 export type ForwardDecision =
   | {
       kind: 'forward';
       edit: HeaderEdit;
       body?: Buffer;
-      /** Envoy's clusters, to be tried one after the other. */
-      plan?: string[];
+      plan?: AttemptPlan;
     }
   | { kind: 'answer'; answer: Answer };
 /** After the body; `wait`: what is decided depends on another call, which may take as long as a model thinks. */

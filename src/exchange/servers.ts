@@ -58,14 +58,17 @@ export async function serversFor(call: Called, services: Services): Promise<Serv
   };
   const isAnyWell = [...first, ...standIns].some(isWell);
   const tried = isAnyWell ? first.filter(isWell) : first;
-  const [one, ...others] = [...tried, ...(isAnyWell ? standIns.filter(isWell) : standIns)];
+  const all = [...tried, ...(isAnyWell ? standIns.filter(isWell) : standIns)];
+  const isTriable = ({ arrival: { target } }: Served) =>
+    services.worker !== null || (services.address !== null && head.planned?.has(target.provider) === true);
+  const [one, ...others] = all[0] && isTriable(all[0]) ? all.filter(isTriable) : all.slice(0, 1);
   const kept = able.find((each) => each !== null);
   if (!one || !kept) return carried.find((each) => each?.kind === 'refused') ?? untranslatable(arrival, '');
   return {
     kind: 'served',
-    servers: services.worker === null ? [one] : [one, ...others],
+    servers: [one, ...others],
     kept,
-    standIns: tried.length,
+    standIns: [one, ...others].filter((each) => tried.includes(each)).length,
     firstByteTimeoutMs: model.first_byte_timeout ?? null,
   };
 }

@@ -27,8 +27,10 @@ export interface Services {
   models: FindModel;
   /** The names that lists of models are given besides the provider's. */
   aliases: ReturnType<typeof aliasesOf>;
-  /** Which of the processors of one Envoy this is, from 0; null: Envoys elsewhere try no other than the first. */
+  /** Which of the processors of one Envoy this is, from 0; null: its Envoys are elsewhere. */
   worker: number | null;
+  /** `ip:port` at which Envoys elsewhere meet this one and no other; null: they try no other than the first. */
+  address: string | null;
   identity: Identity;
   /** Signs what goes to providers that want it signed. */
   sign: Cloud['sign'];

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type Attempt, maxHeldMs, type Released } from '../exchange/attempt.ts';
 import type { StartAttempt } from '../exchange/exchanges.ts';
 import type { BodyEdit } from '../exchange/messages.ts';
+import type { ReadWorkload } from '../identity/workloads.ts';
 import type { ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
 import { readResponseHead, requestHead } from './read.ts';
 import { forward, responseBody, responseHead } from './replies.ts';
@@ -13,7 +14,11 @@ import { forward, responseBody, responseHead } from './replies.ts';
  */
 export function serveAttempt(
   stream: ProcessStream,
-  { startAttempt, log }: { startAttempt: StartAttempt; log: Logger },
+  {
+    startAttempt,
+    workload,
+    log,
+  }: { startAttempt: StartAttempt; workload: ReturnType<ReadWorkload>; log: Logger },
 ): void {
   let attempt: Attempt | undefined;
   let tail = Promise.resolve();
@@ -94,7 +99,8 @@ export function serveAttempt(
     next(async () => {
       if (over) return;
       if (message.request === 'request_headers') {
-        attempt = startAttempt(requestHead(message.request_headers, message)) ?? undefined;
+        const head = { ...requestHead(message.request_headers, message), workload: await workload };
+        attempt = startAttempt(head) ?? undefined;
         if (!attempt) throw new Error('there is no call of this attempt');
         return reply({ request_headers: { response: {} } });
       }

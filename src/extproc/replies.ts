@@ -1,6 +1,6 @@
 import { names } from '../envoy/inputs.ts';
 import { answeredDetails } from '../envoy/replies.ts';
-import type { Answer, BodyEdit, HeaderEdit, ResponsePlan } from '../exchange/messages.ts';
+import type { Answer, AttemptPlan, BodyEdit, HeaderEdit, ResponsePlan } from '../exchange/messages.ts';
 import type { CommonResponse, HeaderMutation, ProcessingMode, ProcessingResponse } from './protocol.ts';
 
 const overwrite = 2;
@@ -55,13 +55,14 @@ export const withoutBody = modes(none, none);
 export function mark(
   exchangeId: string,
   decided: boolean,
-  plan?: string[],
+  plan?: AttemptPlan,
 ): Required<Pick<ProcessingResponse, 'dynamic_metadata'>> {
   const fields = {
     exchange_id: { stringValue: exchangeId },
     ...(decided && { decided: { stringValue: 'yes' } }),
+    ...(plan?.processor && { processor: { stringValue: plan.processor } }),
   };
-  const groups = plan?.map((name) => ({ structValue: { fields: { name: { stringValue: name } } } }));
+  const groups = plan?.clusters.map((name) => ({ structValue: { fields: { name: { stringValue: name } } } }));
   return {
     dynamic_metadata: {
       fields: {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { names } from '../envoy/inputs.ts';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
 import type { StartAttempt } from '../exchange/exchanges.ts';
 import { type ReadWorkload, readBearer } from '../identity/workloads.ts';
@@ -23,13 +24,14 @@ export interface Served {
  * routes stop it if it carries a weir key.
  */
 export function serve(stream: ProcessStream, { start, startAttempt, log, workloads }: Served): void {
-  if (isAttempt(stream)) {
-    serveAttempt(stream, { startAttempt, log });
-    return;
-  }
   // The sidecar's Envoy shows the token of its pod. It is verified while the first message is read, and known
   // already for all streams of a token but the first.
   const workload = workloads && readBearer(stream.metadata.get('authorization')[0], workloads);
+  if (isAttempt(stream)) {
+    serveAttempt(stream, { startAttempt, workload, log });
+    return;
+  }
+  const planned = plannedOf(stream);
   let exchange: Exchange | undefined;
   let tail = Promise.resolve();
   let over = false;
@@ -52,7 +54,11 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
     tail = tail
       .then(async () => {
         if (message.request === 'request_headers')
-          exchange = start({ ...requestHead(message.request_headers, message), workload: await workload });
+          exchange = start({
+            ...requestHead(message.request_headers, message),
+            workload: await workload,
+            planned,
+          });
         if (exchange) reply(await handle(exchange, message, reply));
       })
       .catch(async (error: unknown) => {
@@ -75,6 +81,11 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
 /** Envoy's filter says whose side it is on. */
 function isAttempt(stream: ProcessStream): boolean {
   return stream.metadata.get('x-weir-filter')[0] === 'attempt';
+}
+
+/** Providers that an Envoy elsewhere can try one after the other. */
+function plannedOf(stream: ProcessStream): ReadonlySet<string> {
+  return new Set(String(stream.metadata.get(names.plannedHeader)[0] ?? '').split(','));
 }
 
 async function handle(

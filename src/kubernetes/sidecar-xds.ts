@@ -25,13 +25,33 @@ const sidecarNode = z.looseObject({
 const discoveryRequest = z.looseObject({
   version_info: z.string().optional(),
   resource_names: z.array(z.string()).default([]),
-  node: z.looseObject({ id: z.string(), cluster: z.string(), metadata: z.unknown() }),
+  node: z.looseObject({
+    id: z.string(),
+    cluster: z.string(),
+    metadata: z.unknown(),
+    user_agent_build_version: z
+      .looseObject({
+        version: z.looseObject({ major_number: z.number().default(0), minor_number: z.number().default(0) }),
+      })
+      .optional(),
+  }),
 });
+type Node = z.output<typeof discoveryRequest>['node'];
+
+/** From this release on Envoy chooses anew before each attempt; one that is older refuses routes that say so. */
+const planning = { major: 1, minor: 40 };
+
+/** The pods of an earlier day may have the Envoy of that day. */
+function canTryInTurn({ user_agent_build_version }: Node): boolean {
+  const { major_number: major = 0, minor_number: minor = 0 } = user_agent_build_version?.version ?? {};
+  return major > planning.major || (major === planning.major && minor >= planning.minor);
+}
 
 /** What the answers are made from, as it is now. */
 export interface XdsState {
   config: KubernetesConfig;
   providers: Config['providers'];
+  models: Config['models'];
   onFailure: EnvoyInputs['onFailure'];
   /** PEM by provider, where the public roots do not vouch for it. */
   rootsOf: ReadonlyMap<string, string>;
@@ -50,16 +70,18 @@ export function createSidecarXds(options: { state: () => XdsState; workloads: Re
   let made = new Map<string, Resources>();
   let madeFrom: XdsState | null = null;
 
-  function resourcesFor(node: z.output<typeof discoveryRequest>['node']): Resources | null {
+  function resourcesFor(node: Node): Resources | null {
     const now = state();
     if (madeFrom !== now || made.size > remembered) {
       madeFrom = now;
       made = new Map();
     }
-    const name = JSON.stringify([node.cluster, node.metadata]);
+    const models = canTryInTurn(node) ? now.models : {};
+    const name = JSON.stringify([node.cluster, node.metadata, canTryInTurn(node)]);
     const known = made.get(name);
     if (known) return known;
-    const fresh = node.cluster === 'weir-gateway' ? forGateway(now) : forSidecar(now, node.metadata);
+    const fresh =
+      node.cluster === 'weir-gateway' ? forGateway(now, models) : forSidecar(now, models, node.metadata);
     if (fresh) made.set(name, fresh);
     return fresh;
   }
@@ -102,7 +124,7 @@ function remote({ config, certificates }: XdsState) {
 }
 
 /** null: the pod trusts an authority that is not here any more; what it has must do until it restarts. */
-function forSidecar(state: XdsState, metadata: unknown): Resources | null {
+function forSidecar(state: XdsState, models: XdsState['models'], metadata: unknown): Resources | null {
   const node = sidecarNode.safeParse(metadata);
   if (!node.success) return null;
   const { authority, providers: additional, port, ipv6, on_failure } = node.data;
@@ -113,6 +135,7 @@ function forSidecar(state: XdsState, metadata: unknown): Resources | null {
   return sidecarResources({
     ...remote(state),
     providers: state.providers,
+    models,
     rootsOf: state.rootsOf,
     onFailure: on_failure ?? state.onFailure,
     leaf: trusted.leaf,
@@ -126,10 +149,11 @@ function forSidecar(state: XdsState, metadata: unknown): Resources | null {
 /** In Envoy's official images. */
 const imageRoots = '/etc/ssl/certs/ca-certificates.crt';
 
-function forGateway(state: XdsState): Resources {
+function forGateway(state: XdsState, models: XdsState['models']): Resources {
   return gatewayResources({
     ...remote(state),
     providers: state.providers,
+    models,
     rootsOf: state.rootsOf,
     onFailure: state.onFailure,
     rootsFile: imageRoots,

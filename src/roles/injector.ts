@@ -144,6 +144,7 @@ function stateOf(config: Config, certificates: Certificates): XdsState {
   return {
     config: config.kubernetes,
     providers: config.providers,
+    models: config.models,
     onFailure: onFailure(config),
     rootsOf: new Map(roots),
     certificates,

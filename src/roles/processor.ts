@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { createByteBudget } from '../cache/byte-budget.ts';
 import { createCache } from '../cache/create.ts';
-import { formatAddress, localUrl } from '../config/address.ts';
+import { formatAddress, localUrl, meetingAddress } from '../config/address.ts';
 import { createKeyring, sealKeysOf } from '../config/keyring.ts';
 import { createModels } from '../config/models.ts';
 import { createPool } from '../db/pool.ts';
@@ -117,6 +117,7 @@ export const processor: Role = async ({ settings, log: parent, version, options 
   const exchanges = createExchanges({
     providers: config.providers,
     worker: listen === 'unix' ? index : null,
+    address: meetingAddress(config.processor),
     models: createModels(config.models),
     aliases: aliasesOf(config.models),
     identity: withCloud(withOwnCalls(identity, own), cloud),

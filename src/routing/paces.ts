@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { Pace } from './candidates.ts';
-import { failure, followed, paceOf, type Seen, success } from './seen.ts';
+import { failure, followed, paceOf, resting, type Seen, success } from './seen.ts';
 import { defineSharing, exchangeSeen, keptMs, maxModels, takeTold } from './sharing.ts';
 
 /** How often processes tell each other. */
@@ -33,15 +33,15 @@ export interface Paces {
   of(provider: string, model: string): Pace | null;
   /** Why a model is left alone for now; null: it is well. `organization`: whose keys pay; null: the caller's own does. */
   ailing(provider: string, model: string, organization: string | null): string | null;
-  /** A model is left alone by this process for so long, as its provider asks. */
+  /** A model is left alone for so long, as its provider asks. */
   rest(provider: string, model: string, ms: number): void;
   learn(call: Measured): void;
   stop(): Promise<void>;
 }
 
 /**
- * What all processes saw, as far as this one knows: over Redis they tell each other every two seconds, off every call's
- * way. While Redis is away each goes on from what it knew by what it sees itself.
+ * What all processes saw, as far as this one knows: over Redis they ask each other every two seconds, and tell at once
+ * whom to leave alone, off every call's way. While Redis is away each goes on from what it knew by what it sees itself.
  */
 export function createPaces(redis: RedisConnection | null, now: () => number, shareMs = usualShareMs): Paces {
   const known = new LRUCache<string, Seen>({ max: maxModels });
@@ -49,7 +49,6 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
   const untold = new Map<string, Seen>();
   /** When Redis answered last, by its clock. */
   let since = 0;
-  const rests = new LRUCache<string, number>({ max: maxModels });
   let sharing: Promise<void> | null = null;
 
   async function share(connection: RedisConnection): Promise<void> {
@@ -63,13 +62,13 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
     }
   }
   if (redis) defineSharing(redis.client);
-  const timer =
-    redis &&
-    setInterval(() => {
-      sharing ??= share(redis).finally(() => {
-        sharing = null;
-      });
-    }, shareMs);
+  const shareNow = () => {
+    if (!redis) return;
+    sharing ??= share(redis).finally(() => {
+      sharing = null;
+    });
+  };
+  const timer = redis && setInterval(shareNow, shareMs);
   timer?.unref();
 
   function recent(name: string): Seen | undefined {
@@ -96,7 +95,7 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
     },
     ailing(provider, model, organization) {
       const name = nameOf(provider, model);
-      const restMs = (rests.get(name) ?? 0) - now();
+      const restMs = (recent(name)?.restsUntil ?? 0) - now();
       if (restMs > 0) return `${provider} asks to be left alone with it for ${Math.ceil(restMs / 1000)} s`;
       const away = failed(name);
       if (away > 0)
@@ -107,13 +106,18 @@ export function createPaces(redis: RedisConnection | null, now: () => number, sh
         : null;
     },
     rest(provider, model, ms) {
-      rests.set(nameOf(provider, model), now() + ms);
+      const name = nameOf(provider, model);
+      const isNews = (recent(name)?.restsUntil ?? 0) <= now();
+      note(name, resting(now(), ms));
+      if (isNews) shareNow();
     },
     learn(call) {
       const name = nameOf(call.provider, call.model);
       const refusals = refusalName(call.provider, call.model, call.organization);
-      if (call.outcome === 'away') note(name, failure(now()));
-      else if (call.outcome === 'refused') note(refusals, failure(now()));
+      if (call.outcome === 'away') {
+        note(name, failure(now()));
+        if (recent(name)?.failures === failuresToRest) shareNow();
+      } else if (call.outcome === 'refused') note(refusals, failure(now()));
       else {
         const seen = recent(name);
         note(name, success(call, seen ? paceOf(seen) : null, now()));

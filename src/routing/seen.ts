@@ -22,12 +22,19 @@ export interface Seen {
   /** Epoch milliseconds of the last call, and of the last failure. */
   at: number;
   failedAt: number;
+  /** Until when its provider asked to be left alone; 0: it did not. */
+  restsUntil: number;
 }
 
-const nothing = { firstMs: 0, tokensPerSecond: 0, outputTokens: 0, older: 1, calls: 0 };
+const nothing = { firstMs: 0, tokensPerSecond: 0, outputTokens: 0, older: 1, calls: 0, restsUntil: 0 };
 
 export function failure(at: number): Seen {
   return { ...nothing, failures: 1, recovered: false, at, failedAt: at };
+}
+
+/** Its provider asks to be left alone, which is neither a failure nor a success. */
+export function resting(at: number, ms: number): Seen {
+  return { ...nothing, failures: 0, recovered: false, at, failedAt: 0, restsUntil: at + ms };
 }
 
 /** A call that went well. A plain answer tells when all of it was there: of that the time to the first token is taken to be as it was. */
@@ -46,6 +53,7 @@ export function success(
     outputTokens: newest * call.outputTokens,
     older: 1 - newest,
     calls: 1,
+    restsUntil: 0,
     ...well,
   };
 }
@@ -65,6 +73,7 @@ export function followed(before: Seen | undefined, after: Seen | undefined): See
     recovered: before.recovered || after.recovered,
     at: Math.max(before.at, after.at),
     failedAt: Math.max(before.failedAt, after.failedAt),
+    restsUntil: Math.max(before.restsUntil, after.restsUntil),
   };
 }
 

@@ -9,7 +9,8 @@ declare module 'ioredis' {
   }
 }
 
-const key = 'weir:models';
+/** Its last part is the form of the values: releases with another share among themselves. */
+const key = 'weir:models:2';
 /** What has no call for so long is forgotten. */
 export const keptMs = 10 * 60_000;
 /** Models that are remembered at most, those that refused an organization among them. */
@@ -19,7 +20,7 @@ const maxTold = 200;
 /** What was told is read again for so long: after a failover the clock may be another machine's. */
 const overlapMs = 10_000;
 
-// A value is nine numbers, in the order of `encode`, with times in place of ages. It is told only when it has changed
+// A value is ten numbers, in the order of `encode`, with times in place of ages. It is told only when it has changed
 // since: most models of a large house rest.
 const share = `
 local time = redis.call('TIME')
@@ -36,11 +37,13 @@ for at = 4, #ARGV, 2 do
   local before, after = split(old), split(ARGV[at + 1])
   after[1] = math.floor(now - after[1])
   after[2] = after[2] < 0 and 0 or math.floor(now - after[2])
-  if #before == 9 and now - before[1] < kept then
+  after[10] = after[10] < 0 and 0 or math.floor(now + after[10])
+  if #before == 10 and now - before[1] < kept then
     for part = 3, 5 do after[part] = before[part] * after[6] + after[part] end
     after[6], after[7] = before[6] * after[6], before[7] + after[7]
     if after[9] == 0 then after[8] = before[8] + after[8] end
     after[2] = math.max(before[2], after[2])
+    after[10] = math.max(before[10], after[10])
   end
   if not old then room = room - 1 end
   if old or room >= 0 then redis.call('HSET', KEYS[1], ARGV[at], table.concat(after, ' ')) end
@@ -90,22 +93,22 @@ export function takeTold(waiting: Map<string, Seen>): [string, Seen][] {
   return told;
 }
 
-/** Times as milliseconds ago: clocks differ. */
+/** Times as milliseconds ago, or from now: clocks differ. */
 function encode(seen: Seen, now: number): string {
-  const { firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered, at, failedAt } = seen;
-  const ago = [now - at, failedAt === 0 ? -1 : now - failedAt];
-  return [...ago, firstMs, tokensPerSecond, outputTokens, older, calls, failures, Number(recovered)].join(
-    ' ',
-  );
+  const { firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered, at } = seen;
+  const ago = [now - at, seen.failedAt === 0 ? -1 : now - seen.failedAt];
+  const sums = [firstMs, tokensPerSecond, outputTokens, older, calls, failures, Number(recovered)];
+  return [...ago, ...sums, seen.restsUntil > now ? seen.restsUntil - now : -1].join(' ');
 }
 
 function decode(text: string, offset: number): Seen | null {
   const numbers = text.split(' ').map(Number);
-  if (numbers.length !== 9 || !numbers.every(Number.isFinite)) return null;
+  if (numbers.length !== 10 || !numbers.every(Number.isFinite)) return null;
   const [at = 0, failedAt = 0, firstMs = 0, tokensPerSecond = 0, outputTokens = 0, older = 1] = numbers;
-  const [calls = 0, failures = 0] = numbers.slice(6);
+  const [calls = 0, failures = 0, , restsUntil = 0] = numbers.slice(6);
   const isSound = older >= 0 && older <= 1 && (calls === 0 || (older < 1 && tokensPerSecond > 0));
   if (!isSound) return null;
   const sums = { firstMs, tokensPerSecond, outputTokens, older, calls, failures, recovered: true };
-  return { ...sums, at: at + offset, failedAt: failedAt === 0 ? 0 : failedAt + offset };
+  const local = (time: number) => (time === 0 ? 0 : time + offset);
+  return { ...sums, at: at + offset, failedAt: local(failedAt), restsUntil: local(restsUntil) };
 }

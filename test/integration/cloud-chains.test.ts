@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { issue, makeAuthority } from '../../src/kubernetes/authority.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'weir-chains-'));
 const sources = new URL('../../src/identity/cloud/sources.ts', import.meta.url).href;
@@ -58,6 +60,48 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
+/** Entra ID, which is asked at its own name alone: whoever has a proxy is led here. */
+async function startEntra() {
+  const host = 'login.microsoftonline.com';
+  const authority = await makeAuthority('entra', [host], Date.now());
+  const forms: URLSearchParams[] = [];
+  const entra = createTlsServer(await issue(authority, [host], Date.now(), 1), (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      asked.push(`${request.method} ${request.url}`);
+      const form = new URLSearchParams(Buffer.concat(chunks).toString());
+      forms.push(form);
+      const isRight = form.get('client_assertion') === 'federated' || form.get('client_secret') === 'secret';
+      response.writeHead(isRight ? 200 : 400, { 'content-type': 'application/json' });
+      const refused = {
+        error: 'invalid_client',
+        error_description: 'AADSTS700211: No matching federated identity',
+      };
+      response.end(
+        JSON.stringify(
+          isRight ? { access_token: 'entra', token_type: 'Bearer', expires_in: 3_600 } : refused,
+        ),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => entra.listen(0, '127.0.0.1', resolve));
+  server.on('connect', (request, socket) => {
+    if (request.url !== `${host}:443`) return socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    const there = connect((entra.address() as AddressInfo).port, '127.0.0.1');
+    for (const each of [there, socket]) each.on('error', () => {});
+    socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    socket.pipe(there).pipe(socket);
+  });
+  const env = {
+    HTTPS_PROXY: url,
+    NODE_EXTRA_CA_CERTS: file('entra.pem', authority.cert),
+    AZURE_TENANT_ID: 'tenant',
+    AZURE_CLIENT_ID: 'client',
+  };
+  return { env, forms, stop: () => entra.close() };
+}
+
 function file(name: string, text: string): string {
   const path = join(directory, name);
   writeFileSync(path, text);
@@ -65,7 +109,11 @@ function file(name: string, text: string): string {
 }
 
 /** What the source gives in this environment, and nothing else of this process's. */
-async function lease(source: 'awsSource' | 'googleSource', env: Record<string, string>, profile?: string) {
+async function lease(
+  source: 'awsSource' | 'googleSource' | 'azureSource',
+  env: Record<string, string>,
+  profile?: string,
+) {
   asked.length = 0;
   const program = `import { ${source} } from ${JSON.stringify(sources)};
     console.log(JSON.stringify(await (await ${source}(${JSON.stringify(profile)}))()));`;
@@ -143,4 +191,25 @@ test('Google: the metadata server, which workload identity of GKE asks as well',
     asked.some((each) => /service-accounts\/default\/token/.test(each)),
     asked.join(),
   );
+});
+
+test('Azure: the federated token of a workload, a secret of the environment, and what Entra ID refuses', async (t) => {
+  const { env, forms, stop } = await startEntra();
+  t.after(stop);
+  const workload = { ...env, AZURE_FEDERATED_TOKEN_FILE: file('federated', 'federated') };
+  const { value, expiresAt } = await lease('azureSource', workload);
+  assert.equal(value, 'entra');
+  assert(expiresAt > Date.now());
+  assert.equal(asked.length, 1);
+  assert.match(asked[0] ?? '', /^POST \/tenant\/oauth2\/v2\.0\/token\b/);
+  const form = forms.at(-1) ?? assert.fail();
+  assert.deepEqual(
+    ['client_id', 'grant_type', 'client_assertion_type'].map((name) => form.get(name)),
+    ['client', 'client_credentials', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'],
+  );
+  assert.match(form.get('scope') ?? '', /^https:\/\/cognitiveservices\.azure\.com\/\.default/);
+
+  assert.equal((await lease('azureSource', { ...env, AZURE_CLIENT_SECRET: 'secret' })).value, 'entra');
+  const stranger = { ...env, AZURE_FEDERATED_TOKEN_FILE: file('stranger', 'of another') };
+  await assert.rejects(lease('azureSource', stranger), /AADSTS700211/);
 });

@@ -98,6 +98,42 @@ test('a model that fails here rests everywhere, and one call that goes well ends
   await until(() => (one.ailing(...model, 'acme') === null ? true : null));
 });
 
+test('whom a provider asks one processor to leave alone, all leave alone for as long; without Redis each by itself', async (t) => {
+  const server = await startRedis(t);
+  if (!server) return;
+  // Their clocks differ, and the first tells at once: its own time to ask does not come.
+  const clocks = [Date.now, () => Date.now() + 3_600_000];
+  const connections = clocks.map(() => connectRedis(server.url, log));
+  await Promise.all(connections.map(({ client }) => client.status === 'ready' || once(client, 'ready')));
+  const [one, two] = connections.map((each, at) =>
+    createPaces(each, clocks[at] ?? Date.now, [60_000, 20][at]),
+  );
+  assert(one && two);
+  t.after(async () => {
+    await Promise.all([one.stop(), two.stop()]);
+    await Promise.all(connections.map((each) => each.close()));
+  });
+  one.rest(...model, 300_000);
+  const told = await until(() => two.ailing(...model, null));
+  const seconds = Number(/left alone with it for (\d+) s/.exec(told)?.[1]);
+  assert(seconds > 240 && seconds <= 301, told);
+  // A shorter wish, or a good answer that was under way, does not end it.
+  two.rest(...model, 1_000);
+  two.learn(call);
+  assert(two.ailing(...model, null));
+
+  await server.kill();
+  one.rest('openai', 'gpt-4o-mini', 300_000);
+  assert(one.ailing('openai', 'gpt-4o-mini', null));
+  assert.equal(two.ailing('openai', 'gpt-4o-mini', null), null);
+  await server.start();
+  // Told again when its time to ask comes; here by the next that rests.
+  await until(() => {
+    one.rest('anthropic', `claude-${Math.random()}`, 300_000);
+    return two.ailing('openai', 'gpt-4o-mini', null);
+  });
+});
+
 test('which model has a conversation in its prompt cache is known to all, within the organization', async (t) => {
   const server = await startRedis(t);
   if (!server) return;

@@ -131,7 +131,7 @@ test('whatever surrounds it, a weir key is never taken for an own credential', (
 
 /** Whether one of Envoy's guards would stop a call that no processor has seen. */
 function isGuarded({ headers, path }: Sent): boolean {
-  const configuration = routeConfiguration({ providers: {} }) as {
+  const configuration = routeConfiguration({ providers: {}, models: {} }, [0]) as {
     virtual_hosts: { routes: { match: { headers?: Json[] }; direct_response?: Json }[] }[];
   };
   const guards = configuration.virtual_hosts[0]?.routes.filter(

@@ -54,6 +54,7 @@ function house(options: HouseOptions = {}) {
     models: () => null,
     aliases: [],
     worker: 0,
+    address: null,
     sign: async () => ({}),
     identity: {
       byKey: (key) => (key === 'weir_sk_good' ? { ...nobody, organization: 'acme', apiKey: 'key-1' } : null),

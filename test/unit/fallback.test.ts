@@ -30,16 +30,20 @@ const { providers, models } = configSchema.parse({
   },
 });
 
-async function house(now = () => 1_000_000) {
+async function house(
+  now = () => 1_000_000,
+  meeting: { worker: number | null; address: string | null } | null = null,
+) {
   const { router, paces } = await testRouter({ now });
   const conversations = createConversations(null);
   const routing = { router, paces, conversations, replay: () => {}, random: () => 0 };
   const reader = createReader();
   const { services: base } = openHouse({ now });
-  const services = { ...base, providers, models: createModels(models), routing, reader };
+  const services = { ...base, ...meeting, providers, models: createModels(models), routing, reader };
 
-  async function order(prompt: string, facts: object = {}): Promise<string[]> {
+  async function order(prompt: string, facts: object = {}, planned?: string[]): Promise<string[]> {
     const head = {
+      ...(planned && { planned: new Set(planned) }),
       method: 'POST',
       path: '/v1/chat/completions',
       headers: new Map([['authorization', 'Bearer weir_sk_acme']]),
@@ -107,6 +111,19 @@ test('who fails three times, or asks for it, is left alone for its time and take
   paces.rest('anthropic', 'claude-sonnet-4-5', 10_000);
   // Rather one that is tired than none.
   assert.equal((await order('Hello')).length, 3);
+});
+
+test('an Envoy elsewhere is told of those that it can try, and of the first where it cannot', async () => {
+  const { order } = await house(undefined, { worker: null, address: '10.0.0.7:9443' });
+  const all = await order('Hello', {}, ['openai', 'eu', 'anthropic']);
+  assert.equal(all.length, 3);
+  const [first = '', second = ''] = all;
+  assert.deepEqual(await order('Hello', {}, [first, 'anthropic']), [first, 'anthropic']);
+  assert.deepEqual(await order('Hello', {}, [second, 'anthropic']), [first]);
+  assert.deepEqual(await order('Hello'), [first]);
+  // Who does not know its own address cannot be met again.
+  const { order: alone } = await house(undefined, { worker: null, address: null });
+  assert.deepEqual(await alone('Hello', {}, all), [first]);
 });
 
 test('who cannot be asked in its own words is not among those who are tried', async () => {

@@ -41,7 +41,7 @@ const cases: [path: string, provider: string, sent: string, endpoint: string][] 
 
 /** What Envoy's own routes do with a path when no processor looks at it. */
 function envoyRoute(path: string): { provider: string; path: string } | undefined {
-  const configuration = routeConfiguration({ providers });
+  const configuration = routeConfiguration({ providers, models: {} }, [0]);
   for (const route of find(configuration, 'routes') as Record<string, Record<string, Json>>[]) {
     const rewrite = route.route?.regex_rewrite as
       | { pattern: { regex: string }; substitution: string }
