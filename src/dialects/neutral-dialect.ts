@@ -62,7 +62,10 @@ export interface SpokenDialect {
   writeRequest(request: NeutralRequest, target: WriteTarget): JsonObject;
   /** null: it is no reply of this dialect. */
   readReply(body: JsonObject, id: string): NeutralReply | null;
-  readError(body: unknown, status: number | null): NeutralError;
+  /** `type`: what a header says of it (`errorType`); null: nothing. */
+  readError(body: unknown, status: number | null, type?: string | null): NeutralError;
+  /** The header that tells what kind of error it is. */
+  errorType?: string;
   readStream(id: string): StreamReader;
   /** Streams that are no server-sent events. */
   parseStream?(): StreamParser;

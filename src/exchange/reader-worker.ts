@@ -20,7 +20,7 @@ export type Task = { body: Uint8Array } & (
   | { kind: 'reply'; dialect: string; head: ReplyHead }
   | { kind: 'judge'; task: Omit<JudgeTask, 'body'> }
   | { kind: 'translate'; task: Omit<TranslationTask, 'body'> }
-  | { kind: 'translateReply'; to: SpokenName; asked: Asked; status: number }
+  | { kind: 'translateReply'; to: SpokenName; asked: Asked; status: number; errorType: string | null }
 );
 
 /** What each kind of task results in. */
@@ -60,6 +60,6 @@ function read(task: Task): Result[Task['kind']] {
     case 'translate':
       return translateRequest({ ...task.task, body: task.body });
     case 'translateReply':
-      return replyTranslator(task.to, task.asked).whole(task.body, task.status);
+      return replyTranslator(task.to, task.asked).whole(task.body, task.status, task.errorType);
   }
 }

@@ -22,7 +22,12 @@ export interface Reader {
   judge(task: JudgeTask): Promise<(string | null)[]>;
   translate(task: TranslationTask): Promise<Translated>;
   /** A whole reply of a dialect, for whoever asked. */
-  translateReply(to: SpokenName, asked: Asked, body: Uint8Array, status: number): Promise<TranslatedReply>;
+  translateReply(
+    to: SpokenName,
+    asked: Asked,
+    body: Uint8Array,
+    head: { status: number; errorType: string | null },
+  ): Promise<TranslatedReply>;
   close(): Promise<void>;
 }
 
@@ -48,8 +53,8 @@ export function createReader(): Reader {
     reply: ({ name }, body, head) => run({ kind: 'reply', dialect: name, body, head }),
     judge: ({ body, ...task }) => run({ kind: 'judge', body, task }),
     translate: ({ body, ...task }) => run({ kind: 'translate', body, task }),
-    async translateReply(to, asked, body, status) {
-      const reply = await run({ kind: 'translateReply', body, to, asked, status });
+    async translateReply(to, asked, body, head) {
+      const reply = await run({ kind: 'translateReply', body, to, asked, ...head });
       return { ...reply, body: asBuffer(reply.body) };
     },
     close: () => pool.destroy(),

@@ -1,6 +1,6 @@
 import type { StreamFilter } from '../dialects/dialect.ts';
 import type { Refusal } from '../dialects/errors.ts';
-import { neutralName } from '../dialects/neutral-registry.ts';
+import { neutralName, spokenDialects } from '../dialects/neutral-registry.ts';
 import { queryOf } from '../dialects/target.ts';
 import { type ReplyTranslator, replyTranslator } from '../translate/reply.ts';
 import type { Arrival } from './arrival.ts';
@@ -54,25 +54,28 @@ async function written(
   return {
     kind: 'sent',
     body: asBuffer(translated.body),
-    reply: new TranslatedReply(translator, left, (body, status) =>
-      reader.translateReply(translation.dialect, asked, body, status),
-    ),
+    reply: new TranslatedReply(translator, left, (body, { status, headers }) => {
+      const { errorType: named } = spokenDialects[translation.dialect];
+      const errorType = named === undefined ? null : (headers.get(named) ?? null);
+      return reader.translateReply(translation.dialect, asked, body, { status, errorType });
+    }),
   };
 }
+
+/** What providers call the id that they give a call. */
+const requestIds = ['x-request-id', 'request-id', 'x-amzn-requestid'];
+
+type Whole = (body: Buffer, head: ResponseHead) => ReturnType<Services['reader']['translateReply']>;
 
 /** The reply of a translated call on its way back. */
 export class TranslatedReply implements StreamFilter, ReplyChange {
   readonly #translator: ReplyTranslator;
   readonly #left: string[];
-  readonly #whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>;
-  #status = 0;
+  readonly #whole: Whole;
+  #head: ResponseHead | null = null;
   #failed = false;
 
-  constructor(
-    translator: ReplyTranslator,
-    left: string[],
-    whole: (body: Buffer, status: number) => ReturnType<Services['reader']['translateReply']>,
-  ) {
+  constructor(translator: ReplyTranslator, left: string[], whole: Whole) {
     this.#translator = translator;
     this.#left = left;
     this.#whole = whole;
@@ -80,10 +83,10 @@ export class TranslatedReply implements StreamFilter, ReplyChange {
 
   /** How the body shall come, and what the head says: streams are told in theirs, the rest when it is whole. */
   plan(head: ResponseHead, observe: ResponsePlan['observe']): ResponsePlan {
-    this.#status = head.status;
+    this.#head = head;
     const set: Record<string, string> = {};
     if (this.#left.length > 0) set['x-weir-left-out'] = this.#left.join(', ');
-    const id = head.headers.get('x-request-id') ?? head.headers.get('request-id');
+    const id = requestIds.map((name) => head.headers.get(name)).find((each) => each !== undefined);
     // Each SDK looks for its own.
     if (id !== undefined) Object.assign(set, { 'x-request-id': id, 'request-id': id });
     if (observe === 'chunks') set['content-type'] = this.#translator.contentType(true);
@@ -109,10 +112,11 @@ export class TranslatedReply implements StreamFilter, ReplyChange {
   }
 
   async whole(body: Buffer): Promise<BodyEdit> {
-    const { status, body: told } = await this.#whole(body, this.#status);
-    this.#failed = status !== this.#status;
+    if (!this.#head) throw new Error('a reply has a head before it has a body');
+    const { status, body: told } = await this.#whole(body, this.#head);
+    this.#failed = status !== this.#head.status;
     const set = {
-      ...(status !== this.#status && { ':status': String(status) }),
+      ...(this.#failed && { ':status': String(status) }),
       'content-type': this.#translator.contentType(false),
       'content-length': String(told.length),
     };

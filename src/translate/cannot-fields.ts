@@ -2,6 +2,7 @@ import { spokenNames } from '../config/dialects.ts';
 import { takesLateSystem, thinksByBudget } from '../dialects/anthropic-messages/versions.ts';
 import { formatOf as converseFormatOf } from '../dialects/bedrock-converse/neutral/blocks.ts';
 import { thinkingOf } from '../dialects/bedrock-converse/neutral/thinking.ts';
+import { misplacesFiles } from '../dialects/bedrock-converse/neutral/write-request.ts';
 import { asObject } from '../dialects/json.ts';
 import { mediaTypeOf } from '../dialects/media.ts';
 import type { MediaPart, NeutralRequest, Part } from '../dialects/neutral.ts';
@@ -220,6 +221,19 @@ export const fields: readonly Row[] = [
     to: spokenNames,
     why: 'Anthropic takes PNG, JPEG, GIF, WebP, PDF and plain text, OpenAI no video, Chat no file by URL, Converse nothing by URL, and Gemini must be told what is behind one',
     when: (request, { dialect }) => anyPart(request, (part) => isMedia(part) && !takes(dialect, part)),
+  },
+  {
+    id: 'files-alone',
+    what: 'documents in a message without text, and images and files that a model made',
+    says: {
+      'openai-chat': ['messages[].content[]'],
+      'openai-responses': ['input[].content[]'],
+      'anthropic-messages': ['messages[].content[]'],
+      'gemini-generate': ['contents[].parts[]'],
+    },
+    to: ['bedrock-converse'],
+    why: 'Converse wants words beside a document, and takes files of users only',
+    when: (request) => anyPart(request, isMedia) && misplacesFiles(request),
   },
   {
     id: 'media-in-results',

@@ -17,7 +17,8 @@ export interface TranslatedReply {
 export interface ReplyTranslator {
   /** Of a stream, or of a whole reply. */
   contentType(streamed: boolean): string;
-  whole(body: Uint8Array, status: number): TranslatedReply;
+  /** `errorType`: what the provider's head says of an error (`SpokenDialect.errorType`). */
+  whole(body: Uint8Array, status: number, errorType?: string | null): TranslatedReply;
   /** What the caller gets for this chunk; bytes may be split anywhere. */
   push(chunk: Uint8Array): Buffer;
   /** What the caller gets at the end of the stream. */
@@ -32,14 +33,15 @@ export function replyTranslator(to: SpokenName, asked: Asked): ReplyTranslator {
   const isArray = asked.dialect === 'gemini-generate' && !asked.sse;
   return Object.assign(streamOf(reads, writes, asked), {
     contentType: (streamed: boolean) => (streamed && !isArray ? 'text/event-stream' : 'application/json'),
-    whole: (body: Uint8Array, status: number) => wholeReply(body, status, reads, writes, asked),
+    whole: (body: Uint8Array, status: number, errorType: string | null = null) =>
+      wholeReply(body, { status, errorType }, reads, writes, asked),
   });
 }
 
 /** A reply of the provider, or its error, in the words of the dialect that asked. */
 function wholeReply(
   bytes: Uint8Array,
-  status: number,
+  { status, errorType }: { status: number; errorType: string | null },
   reads: SpokenDialect,
   writes: NeutralDialect,
   asked: Asked,
@@ -48,14 +50,18 @@ function wholeReply(
   const object = asObject(value) ?? asObject(asArray(value)[0]);
   const reply = status < 400 && object ? reads.readReply(object, asked.id) : null;
   if (reply) return { status, body: json(writes.writeReply(reply, asked)) };
-  const error = reads.readError(value ?? Buffer.from(bytes).toString('utf8'), status < 400 ? 502 : status);
+  const said = value ?? Buffer.from(bytes).toString('utf8');
+  const error = reads.readError(said, status < 400 ? 502 : status, errorType);
   const told = statusOf(error, asked.dialect);
   return { status: told, body: json(writes.writeError({ ...error, status: told })) };
 }
 
-/** Google answers a wrong key with 400; only Anthropic knows 529. */
+/** Google answers a wrong key with 400, and AWS with 403, a model that failed with 424 and one that is not ready with 429. */
 function statusOf({ kind, status }: NeutralError, dialect: DialectName): number {
-  if (kind === 'authentication' && status === 400) return 401;
+  if (kind === 'authentication' && (status === 400 || status === 403)) return 401;
+  if (status === 424) return 502;
+  if (kind === 'overloaded' && status === 429) return 503;
+  // Only Anthropic knows it.
   if (status === 529 && dialect !== 'anthropic-messages') return 503;
   return status ?? 502;
 }

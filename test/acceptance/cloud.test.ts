@@ -15,6 +15,10 @@ before(async () => {
   clouds = await startClouds();
   const token = join(directory, 'token');
   writeFileSync(token, 'a token of the service account');
+  const keys = join(directory, 'credentials');
+  writeFileSync(keys, '[house]\naws_access_key_id = AKIAHOUSE\naws_secret_access_key = s\n');
+  const profiles = join(directory, 'config');
+  writeFileSync(profiles, '[profile work]\nrole_arn = arn:aws:iam::1:role/work\nsource_profile = house\n');
   const google = join(directory, 'google.json');
   writeFileSync(
     google,
@@ -30,6 +34,13 @@ before(async () => {
     config: {
       providers: {
         bedrock: { api: 'bedrock', base_url: clouds.url, auth: 'aws', region: 'eu-central-1' },
+        'bedrock-role': {
+          api: 'bedrock',
+          base_url: clouds.url,
+          auth: 'aws',
+          profile: 'work',
+          region: 'eu-north-1',
+        },
         'bedrock-chat': {
           api: 'openai',
           base_url: `${clouds.url}/openai/v1`,
@@ -53,6 +64,7 @@ before(async () => {
       models: {
         'claude-b': { provider: 'claude-bedrock', model: 'eu.anthropic.claude-sonnet-4-5-v1:0' },
         nova: { provider: 'bedrock', model: 'eu.amazon.nova-2-lite-v1:0' },
+        'nova-of-a-role': { provider: 'bedrock-role', model: 'eu.amazon.nova-2-lite-v1:0' },
         'or-nova': {
           provider: 'nobody',
           fallback: [{ provider: 'bedrock', model: 'eu.amazon.nova-2-lite-v1:0' }],
@@ -69,6 +81,8 @@ before(async () => {
       AWS_WEB_IDENTITY_TOKEN_FILE: token,
       AWS_ENDPOINT_URL_STS: `${clouds.url}/sts`,
       AWS_REGION: 'eu-central-1',
+      AWS_SHARED_CREDENTIALS_FILE: keys,
+      AWS_CONFIG_FILE: profiles,
       GOOGLE_APPLICATION_CREDENTIALS: google,
       IDENTITY_ENDPOINT: `${clouds.url}/azure/token`,
       IDENTITY_HEADER: 'secret',
@@ -106,6 +120,17 @@ test('a call to Bedrock is signed with the credentials of the role', async () =>
   );
   assert.match(call?.sessionToken ?? '', /^session-\d+$/);
   assert(clouds.asked.some((path) => path.startsWith('/sts')));
+});
+
+test('Converse is signed with a role that a profile takes on with the keys of another', async () => {
+  const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
+  const asked = { model: 'nova-of-a-role', messages: [{ role: 'user' as const, content: 'Whose role?' }] };
+  const { choices } = await openai.chat.completions.create(asked);
+  assert.equal(choices[0]?.message.content, 'Zürich lies by a lake 🏞️.');
+  const call = clouds.calls.at(-1);
+  assert.match(call?.authorization ?? '', /eu-north-1\/bedrock/);
+  assert.match(call?.sessionToken ?? '', /^session-\d+$/);
+  assert(clouds.asked.includes('/sts/ AssumeRole'), clouds.asked.join());
 });
 
 test('what is translated for Bedrock is signed as it is sent', async () => {

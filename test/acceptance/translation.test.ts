@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import type { DialectName, SpokenName } from '../../src/config/dialects.ts';
 import { messagesAsker } from '../fixtures/askers/anthropic-messages.ts';
@@ -7,7 +11,7 @@ import { geminiAsker } from '../fixtures/askers/gemini-generate.ts';
 import { chatAsker } from '../fixtures/askers/openai-chat.ts';
 import { responsesAsker } from '../fixtures/askers/openai-responses.ts';
 import type { Asker, Question, Told } from '../fixtures/askers/question.ts';
-import { type ChatProvider, startChatProvider } from '../fixtures/chat-provider.ts';
+import { awsKeys, type ChatProvider, startChatProvider } from '../fixtures/chat-provider.ts';
 import { answers, counts } from '../fixtures/speakers/answers.ts';
 import { matrix } from '../fixtures/translation-docs.ts';
 import { startWeir, type TestWeir } from '../fixtures/weir.ts';
@@ -24,16 +28,23 @@ const models: Record<SpokenName, string> = {
 
 let provider: ChatProvider;
 let weir: TestWeir;
+const directory = mkdtempSync(join(tmpdir(), 'weir-translation-'));
 before(async () => {
   provider = await startChatProvider();
   const api_key = 'sk-of-the-house';
+  const { accessKeyId, secretAccessKey } = awsKeys;
+  const credentials = join(directory, 'credentials');
+  writeFileSync(
+    credentials,
+    `[house]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
+  );
   weir = await startWeir({
     config: {
       providers: {
         openai: { base_url: `${provider.url}/v1`, api_key },
         anthropic: { base_url: provider.url, api_key },
         gemini: { base_url: provider.url, api_key },
-        bedrock: { api: 'bedrock', base_url: provider.url, api_key },
+        bedrock: { api: 'bedrock', base_url: provider.url, auth: 'aws', region: 'eu-central-1' },
         groq: null,
       },
       models: {
@@ -48,11 +59,14 @@ before(async () => {
       defaults: { limits: [] },
       log: { level: 'warn' },
     },
+    // Calls to Bedrock are signed with the keys of a profile.
+    env: { AWS_PROFILE: 'house', AWS_SHARED_CREDENTIALS_FILE: credentials, AWS_CONFIG_FILE: '/dev/null' },
   });
 });
 after(async () => {
   await weir?.stop();
   await provider.stop();
+  rmSync(directory, { recursive: true });
 });
 
 /** Each question is asked of the provider, unless the headers say something else. */
@@ -215,6 +229,27 @@ test('the provider that serves gets its own key and version, and nothing of the 
   assert.equal(messages.headers['x-api-key'], 'sk-of-the-house');
   assert.equal(messages.headers['anthropic-version'], '2023-06-01');
   assert.equal(messages.headers.authorization, undefined);
+});
+
+test('the type of an error of Bedrock, and the id of its call, are where each SDK looks for them', async () => {
+  const openai = new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey: weir.callKey, maxRetries: 0 });
+  const claude = new Anthropic({ baseURL: weir.egress, apiKey: weir.callKey, maxRetries: 0 });
+  const asked = (scenario: string) => ({
+    model: 'nova',
+    max_tokens: 10,
+    messages: [{ role: 'user' as const, content: `scenario:${scenario}` }],
+  });
+  await assert.rejects(openai.chat.completions.create(asked('error-429')), (error) => {
+    assert(error instanceof OpenAI.RateLimitError);
+    assert.deepEqual([error.code, error.type], ['ThrottlingException', 'rate_limit_error']);
+    assert.equal(error.requestID, 'req_of_the_provider');
+    return true;
+  });
+  await assert.rejects(claude.messages.create(asked('error-401')), (error) => {
+    assert(error instanceof Anthropic.AuthenticationError);
+    assert.equal(error.type, 'authentication_error');
+    return true;
+  });
 });
 
 test('an own credential goes nowhere but where it was meant for', async () => {

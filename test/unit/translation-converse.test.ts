@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { dialectNames } from '../../src/config/dialects.ts';
+import { misplacesFiles } from '../../src/dialects/bedrock-converse/neutral/write-request.ts';
 import type { Asked } from '../../src/dialects/neutral-dialect.ts';
 import { neutralDialects, spokenDialects } from '../../src/dialects/neutral-registry.ts';
 import type { StreamEvent } from '../../src/dialects/neutral-reply.ts';
 import { parseObject } from '../../src/dialects/stream.ts';
+import { replyTranslator } from '../../src/translate/reply.ts';
 import { corpusMissing, recordedExchanges, responseBody } from '../fixtures/corpus.ts';
 import { gist } from '../fixtures/gist.ts';
 import { neutralRequest } from '../fixtures/neutral-requests.ts';
@@ -34,9 +36,10 @@ for (const from of dialectNames) {
           JSON.stringify(neutralDialects[from].writeRequest({ ...made, dialect: other }, write)),
         );
         const isByUrl = JSON.stringify(made.turns).includes('https://example.com');
+        const isAlone = misplacesFiles(made);
         const hasCalls = made.turns.some(({ parts }) => parts.some(({ kind }) => kind === 'call'));
         const there = translate(from, 'bedrock-converse', body);
-        if (isByUrl || (hasCalls && made.tools.length === 0)) {
+        if (isByUrl || isAlone || (hasCalls && made.tools.length === 0)) {
           assert.equal(there.kind, 'refused');
           return;
         }
@@ -160,6 +163,13 @@ test('what Converse cannot say is refused with its reason', () => {
       /Converse nothing by URL/,
     ],
   ];
+  const pdf = {
+    type: 'file',
+    file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERi0=' },
+  };
+  refused.push([{ messages: [user([pdf])] }, /wants words beside a document/]);
+  refused.push([{ messages: [user([pdf, { type: 'text', text: ' ' }])] }, /wants words beside a document/]);
+  assert.equal(converseSpeaker.refuse(written({ messages: [user([pdf]), user('What is it?')] })), null);
   for (const [body, why] of refused) assert.match(String(written(body)), why);
   const { toolConfig, messages } = written({ messages: called, tools });
   assert.equal(toolConfig.tools.length, 1);
@@ -199,6 +209,17 @@ test('errors of a body and amid a stream are told by their kind', () => {
   assert.equal(kind({ message: 'm' }, 403), 'permission');
   assert.equal(kind({ Message: 'm' }, 424), 'server');
   assert.equal(converse.readError({ Message: 'why' }, 500).message, 'why');
+  const head = (type: string, status: number) => {
+    const body = Buffer.from('{"message":"m"}');
+    const told = replyTranslator('bedrock-converse', { ...asked, dialect: 'anthropic-messages' });
+    const { status: said, body: error } = told.whole(body, status, type);
+    return [said, JSON.parse(error.toString()).error.type];
+  };
+  assert.deepEqual(head('ThrottlingException:http://internal.amazon.com/', 429), [429, 'rate_limit_error']);
+  assert.deepEqual(head('ModelNotReadyException', 429), [503, 'overloaded_error']);
+  assert.deepEqual(head('ModelErrorException', 424), [502, 'api_error']);
+  assert.deepEqual(head('ExpiredTokenException', 403), [401, 'authentication_error']);
+  assert.deepEqual(head('AccessDeniedException', 403), [403, 'permission_error']);
   const [event] = converse.readStream('x').read({ message: 'slow' }, 'throttlingException');
   assert.deepEqual(event, {
     kind: 'error',

@@ -9,7 +9,8 @@ export const converse: SpokenDialect = {
   endpoint: (model, stream) => `/model/${encodeURIComponent(model)}/converse${stream ? '-stream' : ''}`,
   writeRequest,
   readReply,
-  readError: (body, status) => readError(body, status),
+  readError,
+  errorType: 'x-amzn-errortype',
   readStream,
   parseStream,
 };

@@ -31,7 +31,7 @@ export function readReply(body: JsonObject): NeutralReply | null {
   };
 }
 
-/** What a stream breaks off with, and what stands in the body of an error. */
+/** What a stream breaks off with, and what the head of an error says (docs.aws.amazon.com, Converse, Errors). */
 const kinds: Record<string, ErrorKind> = {
   accessDeniedException: 'permission',
   internalServerException: 'server',
@@ -42,13 +42,17 @@ const kinds: Record<string, ErrorKind> = {
   resourceNotFoundException: 'not_found',
   serviceUnavailableException: 'overloaded',
   throttlingException: 'rate_limit',
+  // Credentials that AWS does not know, or no longer.
+  expiredTokenException: 'authentication',
+  invalidSignatureException: 'authentication',
+  unrecognizedClientException: 'authentication',
   validationException: 'invalid',
 };
 
-/** `{message}`; its type is in a header, or in the name of the frame. */
+/** `{message}`; its type is in a header (`ValidationException:http://…`), or in the name of the frame. */
 export function readError(body: unknown, status: number | null, type: string | null = null): NeutralError {
   const error = asObject(body);
-  const code = type ?? asString(error?.__type)?.replace(/^.*#/, '') ?? null;
+  const code = (type ?? asString(error?.__type))?.replace(/:.*$/, '').replace(/^.*#/, '') ?? null;
   const named = kinds[(code ?? '').replace(/^[A-Z]/, (letter) => letter.toLowerCase())];
   return {
     // 424: the model failed.

@@ -7,6 +7,11 @@ import { joinTurns, splitSystem } from '../../turns.ts';
 import { documentNamer, writeBlocks } from './blocks.ts';
 import { thinkingOf } from './thinking.ts';
 
+interface Message {
+  role: 'user' | 'assistant';
+  content: JsonObject[];
+}
+
 /** What its invocation logs take as a value (docs.aws.amazon.com, Converse, `requestMetadata`). */
 const loggable = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 
@@ -35,9 +40,22 @@ export function writeRequest(request: NeutralRequest, { model, maxTokens }: Writ
   });
 }
 
+/**
+ * Whether files stand where Converse takes none (docs.aws.amazon.com, Message): beside no text, or in what the model
+ * said.
+ */
+export function misplacesFiles({ turns }: NeutralRequest): boolean {
+  const { rest } = splitSystem(joinTurns(turns));
+  return writeMessages(rest, documentNamer()).some(({ role, content }) => {
+    const has = (name: string) => content.some((block) => name in block);
+    if (role === 'assistant') return has('image') || has('document') || has('video');
+    return has('document') && !has('text');
+  });
+}
+
 /** User and assistant take turns; results stand at the beginning of theirs. */
-function writeMessages(turns: Turn[], nameOf: ReturnType<typeof documentNamer>): JsonObject[] {
-  const messages: { role: string; content: JsonObject[] }[] = [];
+function writeMessages(turns: Turn[], nameOf: ReturnType<typeof documentNamer>): Message[] {
+  const messages: Message[] = [];
   for (const { role, parts } of turns) {
     const ordered = parts.toSorted((a, b) => Number(b.kind === 'result') - Number(a.kind === 'result'));
     const content = ordered.flatMap((part) => writeBlocks(part, nameOf));
