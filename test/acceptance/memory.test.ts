@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { inspect } from '../fixtures/inspector.ts';
 import { contentEvent } from '../fixtures/openai.ts';
@@ -14,7 +12,7 @@ const bytesOfEach = 2 * 1024 * 1024;
 const afterwardsBytes = 16 * 1024 * 1024;
 
 /** A provider whose streams all begin before any of them goes on, each as fast as it is read. */
-async function startProvider(t: TestContext): Promise<string> {
+async function startProvider(t: TestContext): Promise<{ url: string; opened: Promise<void> }> {
   const event = contentEvent('lorem ipsum dolor sit amet, '.repeat(20));
   const piece = Buffer.concat(Array<Buffer>(900).fill(event));
   const opened = Promise.withResolvers<void>();
@@ -34,20 +32,17 @@ async function startProvider(t: TestContext): Promise<string> {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/v1`, opened: opened.promise };
 }
 
 test('a thousand streams at once of 2 MB each take at most 64 KiB each of a processor', async (t) => {
   const provider = await startProvider(t);
   const weir = await startWeir({
-    config: { log: { level: 'debug' }, providers: { openai: { base_url: provider, api_key: 'k' } } },
+    config: { log: { level: 'debug' }, providers: { openai: { base_url: provider.url, api_key: 'k' } } },
     env: { NODE_OPTIONS: '--inspect-port=0' },
   });
-  const children: { name: string; pid: number }[] = JSON.parse(
-    readFileSync(join(weir.dataDir, 'run', 'children.json'), 'utf8'),
-  );
-  const pid = children.find(({ name }) => name === 'processor-0')?.pid ?? 0;
-  const processor = await inspect(pid, weir.output);
+  const processor = await inspect(weir.pidOf('processor-0'), weir.output);
   const agent = new Agent({ maxSockets: streams });
   const call = async (number: number): Promise<string> => {
     const body = JSON.stringify({
@@ -67,6 +62,8 @@ test('a thousand streams at once of 2 MB each take at most 64 KiB each of a proc
     });
     sent.end(body);
     const [response] = await once(sent, 'response');
+    // The others would wait for this one.
+    assert.equal(response.statusCode, 200);
     let bytes = 0;
     for await (const chunk of response) bytes += chunk.length;
     return `${response.statusCode} ${bytes > bytesOfEach ? 'whole' : bytes}`;
@@ -77,6 +74,8 @@ test('a thousand streams at once of 2 MB each take at most 64 KiB each of a proc
   const calls = Promise.all(Array.from({ length: streams }, (_, number) => call(number))).finally(() => {
     running = false;
   });
+  // Each look is a garbage collection: until all have begun they would only wait for it.
+  await Promise.race([provider.opened, calls]);
   let most = 0;
   while (running) most = Math.max(most, await processor.inUse());
   const perStream = (most - before) / streams;
