@@ -3,7 +3,7 @@ import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
 import { groupSql, isClock } from './groups.ts';
 import { percentilesSql } from './percentiles.ts';
-import { callsSql, partsOf, type Sums, sums } from './sums.ts';
+import { partsOf, type Sums, sums } from './sums.ts';
 import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
 import { isOffByHours } from './zone.ts';
 
@@ -14,7 +14,7 @@ export type Interval = (typeof intervals)[number];
 export const orders = {
   cost: 'sum(cost_usd)',
   saved: 'sum(saved_usd)',
-  calls: callsSql,
+  calls: 'sum(calls)',
   input_tokens: 'sum(input_tokens)',
   output_tokens: 'sum(output_tokens)',
 } as const;
@@ -86,12 +86,11 @@ function sumsOf(pool: Pool, query: BreakdownQuery, bookings: string): Promise<(G
   const time = timeSql(query, parameters);
   const by = [...groups, ...(interval ? [time] : [])].map((_, index) => index + 1).join(', ');
   const columns = groups.map((sql, index) => `${sql} AS g${index}`);
-  const worth = order === 'calls' ? 'sum(calls)' : orders[order];
   return parallel<Grouped & Sums>(
     pool,
     `SELECT ${[...columns, `${time} AS time`, sums].join(', ')} FROM ${from}
       ${by && `GROUP BY ${by}`}
-      ORDER BY ${worth} DESC NULLS LAST, sum(calls) DESC${by && `, ${by}`}
+      ORDER BY ${orders[order]} DESC NULLS LAST, ${orders.calls} DESC${by && `, ${by}`}
       LIMIT ${parameters.add(interval ? maxRows + 1 : limit)}`,
     parameters.values,
   );

@@ -17,13 +17,11 @@ export interface Sums {
   unpriced: number;
 }
 
-/** Calls among bookings: an adjustment adds to tokens and money, and is no call. */
-export const callsSql = 'count(*) FILTER (WHERE NOT adjusts)';
-
 /** Columns that sums tell apart: looked at once a part, not once a call. */
 const apart = ['cache', 'outcome'];
 const parts = {
-  calls: callsSql,
+  // An adjustment adds to tokens and money, and is no call.
+  calls: 'count(*) FILTER (WHERE NOT adjusts)',
   unpriced: 'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts)',
   input_tokens: 'sum(input_tokens)',
   output_tokens: 'sum(output_tokens)',

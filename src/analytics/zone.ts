@@ -1,3 +1,6 @@
+const hourMs = 3_600_000;
+const weekMs = 7 * 24 * hourMs;
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatOf(zone: string): Intl.DateTimeFormat {
@@ -44,9 +47,8 @@ export function wallTimeOf(instant: number, zone: string): number {
  * two, the first; a time that is skipped is the instant of the skip.
  */
 export function instantOf(wall: number, zone: string): number {
-  const hour = 3_600_000;
   // The offsets before and after any change nearby.
-  const offsets = [wall - 24 * hour, wall + 24 * hour].map((at) => wallTimeOf(at, zone) - at);
+  const offsets = [wall - 24 * hourMs, wall + 24 * hourMs].map((at) => wallTimeOf(at, zone) - at);
   const candidates = offsets.map((offset) => wall - offset).sort((a, b) => a - b);
   const exact = candidates.find((instant) => wallTimeOf(instant, zone) === wall);
   if (exact !== undefined) return exact;
@@ -62,9 +64,6 @@ export function instantOf(wall: number, zone: string): number {
   }
   return high;
 }
-
-const hourMs = 3_600_000;
-const weekMs = 7 * 24 * hourMs;
 
 /** Whether a clock in a zone is off from UTC by whole hours between two instants (epoch milliseconds). */
 export function isOffByHours(zone: string, start: number, end: number): boolean {

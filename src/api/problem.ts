@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isUnavailable } from '../db/pool.ts';
+import { plainPath } from '../dialects/target.ts';
 
 /** An error that the caller can do something about (RFC 9457). */
 export class Problem extends Error {
@@ -50,7 +51,7 @@ export function answerProblems(api: FastifyInstance): void {
       new Problem(
         404,
         'not_found',
-        `there is no ${request.method} ${request.url.replace(/\?.*$/s, '')}; see /openapi.json`,
+        `there is no ${request.method} ${plainPath(request.url)}; see /openapi.json`,
       ),
     );
   });

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { names } from '../envoy/inputs.ts';
 import type { Exchange, StartExchange } from '../exchange/exchange.ts';
 import type { StartAttempt } from '../exchange/exchanges.ts';
+import type { RequestHead } from '../exchange/messages.ts';
 import { type ReadWorkload, readBearer } from '../identity/workloads.ts';
 import { serveAttempt } from './attempt-session.ts';
 import type { ProcessingRequest, ProcessingResponse, ProcessStream } from './protocol.ts';
@@ -57,7 +58,7 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
           exchange = start({
             ...requestHead(message.request_headers, message),
             workload: await workload,
-            planned,
+            ...planned,
           });
         if (exchange) reply(await handle(exchange, message, reply));
       })
@@ -83,9 +84,10 @@ function isAttempt(stream: ProcessStream): boolean {
   return stream.metadata.get('x-weir-filter')[0] === 'attempt';
 }
 
-/** Providers that an Envoy elsewhere can try one after the other. */
-function plannedOf(stream: ProcessStream): ReadonlySet<string> {
-  return new Set(String(stream.metadata.get(names.plannedHeader)[0] ?? '').split(','));
+/** Providers that an Envoy elsewhere can try one after the other; one beside the processor does not tell. */
+function plannedOf(stream: ProcessStream): Pick<RequestHead, 'planned'> {
+  const [told] = stream.metadata.get(names.plannedHeader);
+  return told === undefined ? {} : { planned: new Set(String(told).split(',')) };
 }
 
 async function handle(

@@ -76,12 +76,12 @@ export function createSidecarXds(options: { state: () => XdsState; workloads: Re
       madeFrom = now;
       made = new Map();
     }
-    const models = canTryInTurn(node) ? now.models : {};
-    const name = JSON.stringify([node.cluster, node.metadata, canTryInTurn(node)]);
+    const isPlanned = canTryInTurn(node);
+    const name = JSON.stringify([node.cluster, node.metadata, isPlanned]);
     const known = made.get(name);
     if (known) return known;
-    const fresh =
-      node.cluster === 'weir-gateway' ? forGateway(now, models) : forSidecar(now, models, node.metadata);
+    const told = isPlanned ? now : { ...now, models: {} };
+    const fresh = node.cluster === 'weir-gateway' ? forGateway(told) : forSidecar(told, node.metadata);
     if (fresh) made.set(name, fresh);
     return fresh;
   }
@@ -124,7 +124,7 @@ function remote({ config, certificates }: XdsState) {
 }
 
 /** null: the pod trusts an authority that is not here any more; what it has must do until it restarts. */
-function forSidecar(state: XdsState, models: XdsState['models'], metadata: unknown): Resources | null {
+function forSidecar(state: XdsState, metadata: unknown): Resources | null {
   const node = sidecarNode.safeParse(metadata);
   if (!node.success) return null;
   const { authority, providers: additional, port, ipv6, on_failure } = node.data;
@@ -135,7 +135,7 @@ function forSidecar(state: XdsState, models: XdsState['models'], metadata: unkno
   return sidecarResources({
     ...remote(state),
     providers: state.providers,
-    models,
+    models: state.models,
     rootsOf: state.rootsOf,
     onFailure: on_failure ?? state.onFailure,
     leaf: trusted.leaf,
@@ -149,11 +149,11 @@ function forSidecar(state: XdsState, models: XdsState['models'], metadata: unkno
 /** In Envoy's official images. */
 const imageRoots = '/etc/ssl/certs/ca-certificates.crt';
 
-function forGateway(state: XdsState, models: XdsState['models']): Resources {
+function forGateway(state: XdsState): Resources {
   return gatewayResources({
     ...remote(state),
     providers: state.providers,
-    models,
+    models: state.models,
     rootsOf: state.rootsOf,
     onFailure: state.onFailure,
     rootsFile: imageRoots,

@@ -3,6 +3,7 @@ import { asObject, readOnce } from '../dialects/json.ts';
 import type { NeutralRequest } from '../dialects/neutral.ts';
 import type { Asked, WriteTarget } from '../dialects/neutral-dialect.ts';
 import { neutralDialects, spokenDialects } from '../dialects/neutral-registry.ts';
+import { plainPath } from '../dialects/target.ts';
 import { type Found, judge } from './judge.ts';
 
 /** Whom a request is translated for. Plain data, as all here: it crosses to a worker thread. */
@@ -51,7 +52,7 @@ type Carrier = Pick<TranslationTarget, 'dialect' | 'model' | 'leaveOut'>;
 export function judgeRequest({ from, path, body, to, ignore }: JudgeTask): (string | null)[] {
   const value = { ...asObject(readOnce(body)?.value) };
   for (const name of ignore) delete value[name];
-  const request = neutralDialects[from].readRequest(value, path.replace(/\?.*$/s, ''));
+  const request = neutralDialects[from].readRequest(value, plainPath(path));
   return to.map((target) => {
     const { refused } = carried(request, target);
     return refused.length > 0 ? refusal(refused, from, target) : null;
@@ -62,7 +63,7 @@ export function judgeRequest({ from, path, body, to, ignore }: JudgeTask): (stri
 export function translateRequest({ from, path, body, to, id, now }: TranslationTask): Translated {
   const value = asObject(readOnce(body)?.value) ?? {};
   const [reads, writes] = [neutralDialects[from], spokenDialects[to.dialect]];
-  const { request, left, refused } = carried(reads.readRequest(value, path.replace(/\?.*$/s, '')), to);
+  const { request, left, refused } = carried(reads.readRequest(value, plainPath(path)), to);
   if (refused.length > 0) return { kind: 'refused', message: refusal(refused, from, to) };
   const stream = request.stream === true;
   return {

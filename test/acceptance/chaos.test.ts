@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MockProvider, startProvider } from '../fixtures/provider.ts';
@@ -68,16 +67,8 @@ function startLoad(weir: TestWeir, prefix: string) {
   };
 }
 
-function childOf(weir: TestWeir, name: string): number {
-  const file = join(weir.dataDir, 'run', 'children.json');
-  const children: { name: string; pid: number }[] = JSON.parse(readFileSync(file, 'utf8'));
-  const child = children.find((each) => each.name === name);
-  assert(child, `${name} is not running`);
-  return child.pid;
-}
-
 const kill = (name: string) => async (weir: TestWeir) => {
-  process.kill(childOf(weir, name), 'SIGKILL');
+  process.kill(weir.pidOf(name), 'SIGKILL');
 };
 
 const blows: Record<string, (weir: TestWeir) => Promise<void>> = {
@@ -86,7 +77,7 @@ const blows: Record<string, (weir: TestWeir) => Promise<void>> = {
   'PostgreSQL is killed': kill('postgres'),
   'Envoy is killed': kill('envoy'),
   'the collector is silent for a while': async (weir) => {
-    const pid = childOf(weir, 'collector');
+    const pid = weir.pidOf('collector');
     process.kill(pid, 'SIGSTOP');
     await delay(silenceMs);
     process.kill(pid, 'SIGCONT');

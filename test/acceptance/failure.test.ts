@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import OpenAI from 'openai';
 import { makeCertificate } from '../fixtures/certificates.ts';
@@ -60,10 +58,7 @@ for (const [onFailure, passes] of [
         processor: { on_failure: onFailure },
       },
     });
-    const children: { name: string; pid: number }[] = JSON.parse(
-      readFileSync(join(weir.dataDir, 'run', 'children.json'), 'utf8'),
-    );
-    const pid = children.find(({ name }) => name === 'processor-0')?.pid ?? 0;
+    const pid = weir.pidOf('processor-0');
     const ask = (apiKey: string) =>
       new OpenAI({ baseURL: `${weir.egress}/v1`, apiKey, maxRetries: 0 }).chat.completions
         .create(question('Anyone there?'))

@@ -56,9 +56,7 @@ test('after kill -9 the next start finds what was left, stops it, and loses no r
   t.after(() => provider.stop());
   const config = { providers: { openai: { base_url: `${provider.url}/v1`, api_key: 'k' } } };
   const first = await startWeir({ config });
-  const children: { pid: number }[] = JSON.parse(
-    readFileSync(join(first.dataDir, 'run', 'children.json'), 'utf8'),
-  );
+  const children = first.children();
   for (let i = 0; i < 20; i++) await clientOf(first).chat.completions.create(question(`before ${i}`));
   await first.kill9();
   const second = await startWeir({ config, dataDir: first.dataDir });
@@ -86,12 +84,7 @@ test('a child that dies is started again', async (t) => {
   const weir = await startWeir({
     config: { providers: { openai: { base_url: `${provider.url}/v1`, api_key: 'k' } } },
   });
-  const children: { name: string; pid: number }[] = JSON.parse(
-    readFileSync(join(weir.dataDir, 'run', 'children.json'), 'utf8'),
-  );
-  const processor = children.find(({ name }) => name === 'processor-0');
-  assert(processor);
-  process.kill(processor.pid, 'SIGKILL');
+  process.kill(weir.pidOf('processor-0'), 'SIGKILL');
   // While it is away the guard keeps the key in the house.
   const answers = [];
   for (;;) {

@@ -37,11 +37,7 @@ test('while PostgreSQL stands still the collector sends senders away before its 
   skip: process.platform !== 'linux' && 'it reads /proc',
 }, async (t) => {
   const weir = await startWeir({ config: { log: { level: 'silent' } } });
-  const children: { name: string; pid: number }[] = JSON.parse(
-    readFileSync(join(weir.dataDir, 'run', 'children.json'), 'utf8'),
-  );
-  const pidOf = (name: string) => children.find((each) => each.name === name)?.pid ?? assert.fail(name);
-  const collector = pidOf('collector');
+  const collector = weir.pidOf('collector');
   const { listen } = JSON.parse(readFileSync(join(weir.dataDir, 'weir.yaml'), 'utf8'));
   const url = `http://${listen.otlp_http}/v1/traces`;
   let taken = 0;
@@ -71,7 +67,7 @@ test('while PostgreSQL stands still the collector sends senders away before its 
   const running = Array.from({ length: senders }, send);
   while (taken < senders / 4) await delay(20);
   const before = residentBytes(collector);
-  const postgres = [pidOf('postgres'), ...childrenOf(pidOf('postgres'))];
+  const postgres = [weir.pidOf('postgres'), ...childrenOf(weir.pidOf('postgres'))];
   for (const pid of postgres) process.kill(pid, 'SIGSTOP');
   let most = before;
   const until = Date.now() + pauseMs;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type DialectName, dialectNames } from '../../src/config/dialects.ts';
+import { dialectNames } from '../../src/config/dialects.ts';
 import type { JsonObject } from '../../src/dialects/json.ts';
-import type { Asked, NeutralDialect } from '../../src/dialects/neutral-dialect.ts';
+import type { NeutralDialect } from '../../src/dialects/neutral-dialect.ts';
 import { neutralDialects } from '../../src/dialects/neutral-registry.ts';
 import { corpusMissing, recordedExchanges } from '../fixtures/corpus.ts';
+import { askedIn } from '../fixtures/translations.ts';
 
 /** Where a request of the dialect goes. */
 const endpoint = (path: string) => path.replace(/\?.*$/s, '');
@@ -14,17 +15,6 @@ function again(dialect: NeutralDialect, body: JsonObject, path: string): unknown
   const request = dialect.readRequest(body, path);
   return dialect.writeRequest(request, { model: request.model ?? '', askUsage: true, maxTokens: null });
 }
-
-const asked = (dialect: DialectName): Asked => ({
-  dialect,
-  model: 'm',
-  stream: false,
-  usage: true,
-  sse: true,
-  echo: {},
-  id: 'x',
-  created: 1,
-});
 
 for (const name of dialectNames) {
   const dialect = neutralDialects[name];
@@ -46,7 +36,7 @@ for (const name of dialectNames) {
       const body = JSON.parse(response_body ?? '');
       const reply = dialect.readReply(body, 'x');
       assert(reply, id);
-      assert.deepEqual(dialect.writeReply(reply, asked(name)), body, id);
+      assert.deepEqual(dialect.writeReply(reply, askedIn(name)), body, id);
     }
     assert(plain.length > 100);
   });

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { dialectNames } from '../../src/config/dialects.ts';
 import { misplacesFiles } from '../../src/dialects/bedrock-converse/neutral/write-request.ts';
-import type { Asked } from '../../src/dialects/neutral-dialect.ts';
 import { neutralDialects, spokenDialects } from '../../src/dialects/neutral-registry.ts';
 import type { StreamEvent } from '../../src/dialects/neutral-reply.ts';
 import { parseObject } from '../../src/dialects/stream.ts';
@@ -12,20 +11,9 @@ import { corpusMissing, recordedExchanges, responseBody } from '../fixtures/corp
 import { gist } from '../fixtures/gist.ts';
 import { neutralRequest } from '../fixtures/neutral-requests.ts';
 import { converseSpeaker } from '../fixtures/speakers/bedrock-converse.ts';
-import { modelOf, translate } from '../fixtures/translations.ts';
+import { askedIn, modelOf, translate } from '../fixtures/translations.ts';
 
 const converse = spokenDialects['bedrock-converse'];
-const asked: Asked = {
-  dialect: 'openai-chat',
-  model: 'm',
-  stream: false,
-  usage: true,
-  sse: true,
-  echo: {},
-  id: 'x',
-  created: 1,
-};
-
 for (const from of dialectNames) {
   test(`what ${from} asks for is what Converse takes, and nothing is lost`, () => {
     fc.assert(
@@ -67,7 +55,7 @@ for (const from of dialectNames) {
         reply.parts.filter(({ kind }) => kind === 'unknown'),
         [],
       );
-      const told = neutralDialects[from].writeReply(reply, { ...asked, dialect: from });
+      const told = neutralDialects[from].writeReply(reply, askedIn(from));
       const read = neutralDialects[from].readReply(told, 'x');
       assert(read);
       const both = { ...reply, model: read.model };
@@ -211,7 +199,7 @@ test('errors of a body and amid a stream are told by their kind', () => {
   assert.equal(converse.readError({ Message: 'why' }, 500).message, 'why');
   const head = (type: string, status: number) => {
     const body = Buffer.from('{"message":"m"}');
-    const told = replyTranslator('bedrock-converse', { ...asked, dialect: 'anthropic-messages' });
+    const told = replyTranslator('bedrock-converse', askedIn('anthropic-messages'));
     const { status: said, body: error } = told.whole(body, status, type);
     return [said, JSON.parse(error.toString()).error.type];
   };

@@ -4,13 +4,12 @@ import fc from 'fast-check';
 import type { DialectName } from '../../src/config/dialects.ts';
 import type { JsonObject } from '../../src/dialects/json.ts';
 import type { NeutralRequest } from '../../src/dialects/neutral.ts';
-import type { Asked } from '../../src/dialects/neutral-dialect.ts';
 import { neutralDialects } from '../../src/dialects/neutral-registry.ts';
 import { joinTurns } from '../../src/dialects/turns.ts';
 import { corpusMissing, recordedExchanges } from '../fixtures/corpus.ts';
 import { gist } from '../fixtures/gist.ts';
 import { neutralRequest } from '../fixtures/neutral-requests.ts';
-import { modelOf, pairs, pathOf, translate } from '../fixtures/translations.ts';
+import { askedIn, modelOf, pairs, pathOf, translate } from '../fixtures/translations.ts';
 
 const write = (dialect: DialectName, neutral: NeutralRequest) =>
   neutralDialects[dialect].writeRequest(neutral, {
@@ -77,17 +76,6 @@ function meaning(dialect: DialectName, body: JsonObject): unknown {
   };
 }
 
-const asked = (dialect: DialectName): Asked => ({
-  dialect,
-  model: 'm',
-  stream: false,
-  usage: true,
-  sse: true,
-  echo: {},
-  id: 'x',
-  created: 1,
-});
-
 for (const { from, to } of pairs) {
   test(`${from} → ${to} → ${from} keeps all of a recorded reply that both can say`, {
     skip: corpusMissing,
@@ -102,10 +90,13 @@ for (const { from, to } of pairs) {
       if (reply.parts.some(({ kind }) => kind === 'unknown' || kind === 'image' || kind === 'audio'))
         continue;
       tried++;
-      const there = neutralDialects[to].writeReply(reply, asked(to));
+      const there = neutralDialects[to].writeReply(reply, askedIn(to));
       const read = neutralDialects[to].readReply(there, 'x');
       assert(read, id);
-      const back = neutralDialects[from].readReply(neutralDialects[from].writeReply(read, asked(from)), 'x');
+      const back = neutralDialects[from].readReply(
+        neutralDialects[from].writeReply(read, askedIn(from)),
+        'x',
+      );
       assert(back, id);
       assert.deepEqual(gist(back, to), gist(reply, to), id);
     }

@@ -17,7 +17,7 @@ import { converseSpeaker } from '../fixtures/speakers/bedrock-converse.ts';
 import { geminiSpeaker } from '../fixtures/speakers/gemini-generate.ts';
 import { chatSpeaker } from '../fixtures/speakers/openai-chat.ts';
 import { responsesSpeaker } from '../fixtures/speakers/openai-responses.ts';
-import { servings } from '../fixtures/translations.ts';
+import { askedIn, servings } from '../fixtures/translations.ts';
 
 const speakers: Record<SpokenName, Speaker> = {
   'bedrock-converse': converseSpeaker,
@@ -27,17 +27,8 @@ const speakers: Record<SpokenName, Speaker> = {
   'gemini-generate': geminiSpeaker,
 };
 
-const asked = (dialect: DialectName, more: Partial<Asked> = {}): Asked => ({
-  dialect,
-  model: 'm',
-  stream: true,
-  usage: true,
-  sse: true,
-  echo: {},
-  id: 'x',
-  created: 1,
-  ...more,
-});
+const asked = (dialect: DialectName, more: Partial<Asked> = {}) =>
+  askedIn(dialect, { stream: true, ...more });
 
 /** All that a stream says, in neutral events. */
 function read(dialect: DialectName, bytes: Buffer, size = bytes.length): StreamEvent[] {
