@@ -189,6 +189,20 @@ test('calls in any order, that cost more or less than reserved, spend no more th
   );
 });
 
+test('a call that reserves nothing passes until more is spent than the limit', async () => {
+  let now = Date.parse('2026-11-25T09:00:00Z');
+  const admit = room([{ name: 'b', tokens: 100, period: 'month' }], { now: () => now });
+  const call = async (used: number) => {
+    // The truth is asked anew.
+    now += 1_000;
+    const admission = await admit(limitedCall({ asks: { tokens: 0 } }));
+    admission.close(admission.denial ? 'refused' : { tokens: used, usd: 0n });
+    return admission.denial?.kind ?? 'passed';
+  };
+  assert.deepEqual([await call(60), await call(40), await call(1)], ['passed', 'passed', 'passed']);
+  assert.deepEqual([await call(1), await call(1)], ['budget', 'budget']);
+});
+
 test('calendar periods begin where people say, also when clocks change', () => {
   const at = (time: string) => Date.parse(time);
   const window = (period: string, timezone: string, time: string) => {

@@ -78,6 +78,11 @@ export class Account {
     return left > 0n ? left : 0n;
   }
 
+  /** Calls took more than they had reserved, and more than there was: not even one that reserves nothing passes. */
+  get #isOverspent(): boolean {
+    return this.spent > this.budget.limit;
+  }
+
   /** Reserves from what is lent; only what is lacking is asked for, in this tick. */
   reserve(amount: Amount): Promise<Reserved> | Reserved {
     const now = this.#context.now();
@@ -178,7 +183,7 @@ export class Account {
     }
     this.#hear(reply, question, before);
     if (reply.opensInMs !== 0) return this.#wait(batch, reply.opensInMs ?? 0);
-    const isShort = reply.granted < need;
+    const isShort = reply.granted < need || this.#isOverspent;
     if (isShort) this.#shortUntil = now() + shortMs;
     if (more && reply.granted < need + question.mostLent) this.#scarceUntil = now() + shortMs;
     this.#serve(batch, isShort);
@@ -246,7 +251,7 @@ export class Account {
   }
 
   #take(amount: Amount, promised: Amount): boolean {
-    if (this.#free - promised < amount) return false;
+    if (this.#free - promised < amount || (amount === 0n && this.#isOverspent)) return false;
     this.#free -= amount;
     this.#reserved += amount;
     return true;
