@@ -1,4 +1,4 @@
-import { bookingsOf } from '../analytics/bookings.ts';
+import { bookingsOf, unpriced } from '../analytics/bookings.ts';
 import type { TimeRange } from '../analytics/dates.ts';
 import { condition, Parameters } from '../analytics/usage-query.ts';
 import { instantOf, wallTimeOf } from '../analytics/zone.ts';
@@ -66,7 +66,7 @@ const evaluations: Record<Evaluated, Evaluate> = {
       pool,
       alert,
       range,
-      'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts) AS calls',
+      `count(*) FILTER (WHERE ${unpriced}) AS calls`,
     );
     const calls = row?.calls ?? 0;
     return {

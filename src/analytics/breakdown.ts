@@ -1,10 +1,10 @@
 import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import type { TimeRange } from './dates.ts';
-import { groupSql, isClock } from './groups.ts';
+import { groupSql, isClock, isTag } from './groups.ts';
 import { percentilesSql } from './percentiles.ts';
 import { partsOf, type Sums, sums } from './sums.ts';
-import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
+import { type CallFilter, condition, isByTag, Parameters, parallel } from './usage-query.ts';
 import { isOffByHours } from './zone.ts';
 
 export const intervals = ['hour', 'day', 'week', 'month'] as const;
@@ -57,8 +57,8 @@ type Grouped = Record<`g${number}`, string | null> & { time: Date | null };
 
 /** Calls, tokens and money of one organization by groups; rows of a series are not filled up yet. */
 export async function breakdown(pool: Pool, query: BreakdownQuery): Promise<BreakdownRow[]> {
-  const bookings = await bookingsOf(pool);
-  const { groupBy } = query;
+  const { groupBy, filter } = query;
+  const bookings = await bookingsOf(pool, { byTag: groupBy.some(isTag) || isByTag(filter) });
   const key = (row: Grouped) => JSON.stringify([row.time, ...groupBy.map((_, index) => row[`g${index}`])]);
   const rows = await sumsOf(pool, query, bookings);
   if (rows.length > maxRows) throw new TooManyRows();

@@ -80,7 +80,7 @@ export async function listExchanges(
     );
   const { rows } = await pool.query<ExchangeRow & { at: string }>(
     `SELECT ${columns}, started_at::text AS at
-       FROM usage
+       FROM (SELECT tags AS call_tags, * FROM usage) AS usage
       WHERE ${terms.join(' AND ')}
       ORDER BY started_at DESC, id DESC
       LIMIT ${parameters.add(limit + 1)}`,

@@ -1,6 +1,6 @@
 import type { Parameters } from './usage-query.ts';
 
-/** What can be grouped by, and how it stands in a row of usage. */
+/** What can be grouped by, and how it stands in bookings. */
 const columns = {
   model: 'coalesce(model, requested_model)',
   requested_model: 'requested_model',
@@ -33,10 +33,13 @@ export function isGroup(name: string): boolean {
 
 /** The SQL of a group that `isGroup` knows. */
 export function groupSql(name: string, zone: string, parameters: Parameters): string {
-  if (name.startsWith('tag:')) return `tags->>${parameters.add(name.slice(4))}`;
+  if (isTag(name)) return `call_tags->>${parameters.add(name.slice(4))}`;
   if (isClock(name)) return clock[name](`started_at AT TIME ZONE ${parameters.add(zone)}`);
   return columns[name as keyof typeof columns];
 }
+
+/** Whether a group is one of a tag's values. */
+export const isTag = (name: string) => name.startsWith('tag:');
 
 /** Whether a group depends on the time zone. */
 export function isClock(name: string): name is keyof typeof clock {

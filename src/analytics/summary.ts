@@ -2,8 +2,8 @@ import type { Pool } from '../db/pool.ts';
 import { bookingsOf } from './bookings.ts';
 import { rangeBefore, type TimeRange } from './dates.ts';
 import { type Points, percentilesSql } from './percentiles.ts';
-import { partsOf, type Sums, sums } from './sums.ts';
-import { type CallFilter, condition, Parameters, parallel } from './usage-query.ts';
+import { partsOf, type Sums, savings, sums } from './sums.ts';
+import { type CallFilter, condition, isByTag, Parameters, parallel } from './usage-query.ts';
 
 /** What one period came to. Money in decimal strings of USD, null where nothing has a price. */
 export interface Period extends Sums {
@@ -43,7 +43,7 @@ export async function summary(pool: Pool, query: SummaryQuery): Promise<{ now: P
 }
 
 async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
-  const bookings = await bookingsOf(pool);
+  const bookings = await bookingsOf(pool, { byTag: isByTag(query.filter) });
   async function select<T extends object>(
     measures: string,
     from: (where: string) => string = (where) => `${bookings} WHERE ${where}`,
@@ -55,7 +55,7 @@ async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
     return row;
   }
   const [sum, ...latencies] = await Promise.all([
-    select<Summed>(saved, (where) => partsOf(bookings, where, [])),
+    select<Summed>(`${sums}, ${savings}`, (where) => partsOf(bookings, where, [])),
     ...percentiles.map(([column, points]) =>
       select<Latencies>(
         '*',
@@ -70,9 +70,6 @@ async function period(pool: Pool, query: SummaryQuery): Promise<Period> {
 type Latencies = Pick<Period, 'p50_ms' | 'p95_ms' | 'p99_ms' | 'first_chunk_p50_ms'>;
 type Summed = Omit<Period, keyof Latencies | 'hit_rate'>;
 
-const saved = `${sums},
-  trim_scale(sum(saved_usd) FILTER (WHERE cache = 'hit'))::text AS saved_by_cache_usd,
-  trim_scale(sum(saved_usd) FILTER (WHERE cache = 'coalesced'))::text AS saved_by_coalescing_usd`;
 const percentiles: [column: string, Points][] = [
   ['duration_ms', { p50_ms: 0.5, p95_ms: 0.95, p99_ms: 0.99 }],
   ['first_chunk_ms', { first_chunk_p50_ms: 0.5 }],

@@ -1,3 +1,5 @@
+import { bits, unpriced } from './bookings.ts';
+
 /** Sums of calls. Money in decimal strings of USD, null where nothing has a price. */
 export interface Sums {
   calls: number;
@@ -17,12 +19,8 @@ export interface Sums {
   unpriced: number;
 }
 
-/** Columns that sums tell apart: looked at once a part, not once a call. */
-const apart = ['cache', 'outcome'];
 const parts = {
-  // An adjustment adds to tokens and money, and is no call.
-  calls: 'count(*) FILTER (WHERE NOT adjusts)',
-  unpriced: 'count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts)',
+  calls: 'count(*)',
   input_tokens: 'sum(input_tokens)',
   output_tokens: 'sum(output_tokens)',
   cache_read_tokens: 'sum(cache_read_tokens)',
@@ -34,37 +32,49 @@ const parts = {
 };
 
 /**
- * Bookings put together in parts, for a FROM: by `keys` (expressions with their names), and by what sums tell
- * apart.
+ * Bookings put together in parts, for a FROM: by `keys` (expressions with their names), and by what they count as,
+ * which is looked at once a part then, not once a call.
  */
 export function partsOf(bookings: string, where: string, keys: readonly string[]): string {
   const columns = Object.entries(parts).map(([name, sql]) => `${sql} AS ${name}`);
-  const by = [...keys, ...apart];
+  const by = [...keys, 'counts_as'];
   return `(SELECT ${[...by, ...columns].join(', ')} FROM ${bookings} WHERE ${where}
       GROUP BY ${by.map((_, index) => index + 1).join(', ')}) AS parts`;
 }
 
-/** Answered by weir itself. */
-const own = "cache IN ('hit', 'coalesced')";
-const count = (sql: string, filter = 'true') => `coalesce(sum(${sql}) FILTER (WHERE ${filter}), 0)::bigint`;
-const money = (sql: string) => `trim_scale(${sql})::text`;
+const is = (mask: number) => `counts_as & ${mask} <> 0`;
+const total = (sql: string, filter: string) => `coalesce(sum(${sql}) FILTER (WHERE ${filter}), 0)::bigint`;
+/** Calls, or those of them that have a bit. */
+const count = (bit?: number) => total('calls', `NOT ${is(bits.noCall)}${bit ? ` AND ${is(bit)}` : ''}`);
+/** Of what providers answered. */
+const tokens = (sql: string) => total(sql, `NOT ${is(bits.hit | bits.coalesced)}`);
+const money = (sql: string, bit?: number) =>
+  `trim_scale(sum(${sql})${bit ? ` FILTER (WHERE ${is(bit)})` : ''})::text`;
 
 const measures: Record<keyof Sums, string> = {
-  calls: count('calls'),
-  hits: count('calls', "cache = 'hit'"),
-  coalesced: count('calls', "cache = 'coalesced'"),
-  errors: count('calls', "outcome NOT IN ('completed', 'disconnected', 'unsettled')"),
-  input_tokens: count('input_tokens', `NOT ${own}`),
-  output_tokens: count('output_tokens', `NOT ${own}`),
-  cache_read_tokens: count('cache_read_tokens', `NOT ${own}`),
-  cost_usd: money('sum(cost_usd)'),
-  tool_usd: money('sum(tool_usd)'),
-  saved_usd: money('sum(saved_usd)'),
-  baseline_usd: money('sum(coalesce(cost_usd + coalesce(more_usd, 0), more_usd))'),
-  unpriced: count('unpriced'),
+  calls: count(),
+  hits: count(bits.hit),
+  coalesced: count(bits.coalesced),
+  errors: count(bits.error),
+  input_tokens: tokens('input_tokens'),
+  output_tokens: tokens('output_tokens'),
+  cache_read_tokens: tokens('cache_read_tokens'),
+  cost_usd: money('cost_usd'),
+  tool_usd: money('tool_usd'),
+  saved_usd: money('saved_usd'),
+  baseline_usd: money('coalesce(cost_usd + coalesce(more_usd, 0), more_usd)'),
+  unpriced: total('calls', unpriced),
 };
 
+const listed = (columns: Record<string, string>) =>
+  Object.entries(columns)
+    .map(([name, sql]) => `${sql} AS ${name}`)
+    .join(', ');
+
 /** The sums of parts. */
-export const sums = Object.entries(measures)
-  .map(([name, sql]) => `${sql} AS ${name}`)
-  .join(', ');
+export const sums = listed(measures);
+/** And what of the savings the cache did, and waiting for the answer to an equal call. */
+export const savings = listed({
+  saved_by_cache_usd: money('saved_usd', bits.hit),
+  saved_by_coalescing_usd: money('saved_usd', bits.coalesced),
+});

@@ -21,6 +21,9 @@ export interface CallFilter extends Partial<Record<FilterName, string | undefine
   tags?: Record<string, string>;
 }
 
+/** Whether tags are looked at. */
+export const isByTag = ({ tags }: CallFilter) => Object.keys(tags ?? {}).length > 0;
+
 /** Parameters of a statement as they are needed. */
 export class Parameters {
   readonly values: unknown[] = [];
@@ -32,7 +35,7 @@ export class Parameters {
   }
 }
 
-/** The condition for the calls of one organization in a range of time. */
+/** The condition for the bookings of one organization in a range of time. */
 export function condition(
   parameters: Parameters,
   { organization, range, filter }: { organization: string; range: TimeRange; filter: CallFilter },
@@ -46,7 +49,7 @@ export function condition(
       return value === undefined ? [] : [`${filters[name]} ${parameters.add(value)}`];
     }),
     ...Object.entries(filter.tags ?? {}).map(
-      ([name, value]) => `tags->>${parameters.add(name)} = ${parameters.add(value)}`,
+      ([name, value]) => `call_tags->>${parameters.add(name)} = ${parameters.add(value)}`,
     ),
   ];
   return terms.join(' AND ');

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { bookingsOf } from '../analytics/bookings.ts';
+import { bookingsOf, unpriced } from '../analytics/bookings.ts';
 import type { Pool } from '../db/pool.ts';
 
 /** A period can be closed so long after its end: what was on its way by then has come. */
@@ -36,7 +36,7 @@ export async function closePeriod(pool: Pool, until: string, now: number): Promi
       await client.query('INSERT INTO closed_periods (until) VALUES ($1) ON CONFLICT DO NOTHING', [until]);
       const { rows } = await client.query<Closed>(
         `SELECT count(*) FILTER (WHERE NOT adjusts) AS calls, trim_scale(sum(cost_usd))::text AS cost_usd,
-                count(*) FILTER (WHERE usage_source IS NOT NULL AND cost_usd IS NULL AND NOT adjusts) AS unpriced
+                count(*) FILTER (WHERE ${unpriced}) AS unpriced
            FROM ${await bookingsOf(client)} WHERE started_at < $1 AND started_at >= coalesce($2, '-infinity'::timestamptz)`,
         [until, before],
       );

@@ -7,7 +7,7 @@ import { type Column, insertStatement, insertValues, storable, storableJson } fr
 /** The last time that Date knows. */
 const maxDateMs = 8.64e15;
 const text = (value: string | null) => (value === null ? null : storable(value));
-/** An entry of an index holds 2,704 bytes, and that of the sums six names (src/db/migrations/0012_told.sql). */
+/** An entry of an index holds 2,704 bytes, and that of the sums six names and tags (src/db/migrations/0022_analytics.sql). */
 const maxIndexedBytes = 320;
 const indexed = (value: string | null) => (value === null ? null : cutTo(storable(value)));
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -80,15 +81,30 @@ test('the longest names that are taken, in any script, are no reason to refuse a
   const { export: send, rows } = await startCollector(t);
   const name = () =>
     String.fromCodePoint(...Array.from({ length: 512 }, () => 0x4e00 + Math.floor(Math.random() * 20_000)));
-  const record = usageRecord({
+  const names = () => ({
     model: name(),
     requestedModel: name(),
     user: name(),
     provider: name(),
     workload: name(),
   });
-  assert.deepEqual(await send('traces', traceRequest([record])), {});
-  assert.equal((await rows('SELECT FROM usage')).length, 1);
+  const record = usageRecord({ ...names(), tags: {} });
+  // As JSON, the most that the index takes of them, and one byte more.
+  const tagged = [300, 301].map((length) => {
+    const team = randomBytes(length)
+      .toString('base64')
+      .slice(0, length - '{"team": ""}'.length);
+    return usageRecord({ ...names(), tags: { team } });
+  });
+  assert.deepEqual(await send('traces', traceRequest([record, ...tagged])), {});
+  const tags = await rows(
+    'SELECT octet_length(tags::text) AS length, short_tags IS NULL AS long FROM usage ORDER BY 1',
+  );
+  assert.deepEqual(tags, [
+    { length: 2, long: false },
+    { length: 300, long: false },
+    { length: 301, long: true },
+  ]);
 });
 
 test('a poisoned record costs itself only, and is kept with the reason', async (t) => {

@@ -135,7 +135,7 @@ test('what a routed call is compared with is priced anew as well, in closed peri
 
 test('a million tiny calls cost a million times one, to the last place', async (t) => {
   const { pool } = await startCollector(t);
-  await pool.query('DROP INDEX usage_time, usage_sums, usage_id, usage_pending, usage_unsettled');
+  await pool.query('DROP INDEX usage_sums, usage_long_tags, usage_id, usage_pending, usage_unsettled');
   await pool.query(
     `INSERT INTO usage (trace_id, span_id, started_at, duration_ms, id, organization, provider, server_address,
                         operation, method, path, stream, model, outcome, attempts, cache, usage_source, cost_usd)
