@@ -1,4 +1,5 @@
-// `npm run bench:analytics [rows]`: how long each question takes over a month of so many calls (default 1,000,000).
+// `npm run bench:analytics [rows] [plans]`: how long each question takes over a month of so many calls (default
+// 1,000,000), and PostgreSQL's plans for it.
 import { pino } from 'pino';
 import { type BreakdownQuery, breakdown } from '../../src/analytics/breakdown.ts';
 import { fillSeries } from '../../src/analytics/series.ts';
@@ -8,15 +9,24 @@ import { createPool } from '../../src/db/pool.ts';
 import { startPostgres } from '../fixtures/postgres.ts';
 
 const rows = Number(process.argv[2] ?? 1_000_000);
+const plans = process.argv[3] === 'plans';
 const postgres = await startPostgres();
-const pool = createPool(postgres.url, { log: pino({ level: 'silent' }), max: 4 });
+const log = pino({ level: 'silent' });
+const pool = createPool(plans ? explained(postgres.url) : postgres.url, {
+  log,
+  max: 4,
+});
+const told = new Set<string>();
+if (plans) pool.on('connect', (client) => client.on('notice', tellPlan));
+// One session for all batches: its random numbers are those of the seed.
+const filling = createPool(postgres.url, { log, max: 1 });
 try {
-  await migrate(pool);
-  await pool.query('SET statement_timeout = 0');
+  await migrate(filling);
+  await filling.query('SET statement_timeout = 0; SELECT setseed(0.5)');
   const started = performance.now();
   const batch = 100_000;
   for (let from = 0; from < rows; from += batch) {
-    await pool.query(
+    await filling.query(
       `INSERT INTO usage (trace_id, span_id, started_at, duration_ms, first_chunk_ms, id, organization, api_key, end_user,
          tags, provider, server_address, dialect, operation, method, path, stream, requested_model, model, outcome, status,
          attempts, cache, cache_key, input_tokens, output_tokens, usage_source, list_usd, cost_usd, saved_usd)
@@ -30,7 +40,8 @@ try {
          FROM generate_series(${from + 1}, ${Math.min(rows, from + batch)}) AS n`,
     );
   }
-  await pool.query('VACUUM (ANALYZE) usage');
+  await filling.query('VACUUM (ANALYZE) usage');
+
   console.log(`${rows} rows, made in ${((performance.now() - started) / 1000).toFixed(0)} s`);
 
   const query: BreakdownQuery = {
@@ -66,6 +77,7 @@ try {
   };
   const table: Record<string, Record<string, string>> = {};
   for (const [name, question] of Object.entries(questions)) {
+    if (plans) console.log(`\n# ${name}`);
     const times: number[] = [];
     for (let round = 0; round < 5; round++) {
       const before = performance.now();
@@ -77,6 +89,22 @@ try {
   }
   console.table(table);
 } finally {
+  await filling.end();
   await pool.end();
   await postgres.stop();
+}
+
+/** Connections that tell their plans. */
+function explained(url: string): string {
+  const settings = ['log_min_duration=0', 'log_analyze=on', 'log_timing=off', 'log_buffers=on'];
+  const options = settings.map((setting) => `-c auto_explain.${setting}`).join(' ');
+  const all = `-c session_preload_libraries=auto_explain -c client_min_messages=log ${options}`;
+  return `${url}&options=${encodeURIComponent(all)}`;
+}
+
+function tellPlan({ message = '' }: { message?: string | undefined }): void {
+  const [query = ''] = message.split('Query Text: ').at(-1)?.split('(cost=', 1) ?? [];
+  if (query.includes('FROM usage_adjustments') || told.has(query)) return;
+  told.add(query);
+  console.log(message);
 }
