@@ -24,12 +24,14 @@ const changed = `
   'list_usd', a.list_usd, 'cost_usd', a.cost_usd, 'tool_usd', a.tool_usd, 'saved_usd', a.saved_usd,
   ${['baseline_usd', 'routing_usd'].map(compared).join(', ')}`;
 
-const adjusts = `counts_as & ${bits.noCall} <> 0 AS adjusts`;
-const calls = `SELECT ${adjusts}, tags AS call_tags, usage.* FROM usage`;
-/** The same, such that most tags are read from the index. */
-const callsByTag = `
-  SELECT ${adjusts}, short_tags AS call_tags, usage.* FROM usage WHERE short_tags IS NOT NULL
-  UNION ALL ${calls} WHERE short_tags IS NULL`;
+// The highest bit: PostgreSQL has an idea of how many rows lie below a number, and none of how many have a bit.
+const adjusts = `counts_as >= ${bits.noCall} AS adjusts`;
+const callsWith = (tags: string) => `SELECT ${adjusts}, ${tags} AS call_tags, usage.* FROM usage`;
+/** Tags are read from the index where they fit into it. */
+const callsByTag = (someAreLong: boolean) =>
+  someAreLong
+    ? `${callsWith('short_tags')} WHERE short_tags IS NOT NULL UNION ALL ${callsWith('tags')} WHERE short_tags IS NULL`
+    : callsWith('short_tags');
 const adjustments = `
   SELECT true AS adjusts, u.tags AS call_tags, booked.*
     FROM usage_adjustments a JOIN usage u USING (trace_id, span_id, started_at),
@@ -38,14 +40,17 @@ const adjustments = `
 /**
  * What sums are made of, for a FROM: the calls, each at its time, and what was added to closed periods, each
  * when it was booked (src/db/migrations/0009_ledger.sql). The columns of usage; `adjusts`: it counts as no call (nor does
- * an attempt that another replaced); `call_tags`, quickest where they are told to be asked for (`byTag`).
+ * an attempt that another replaced); `call_tags`, which are quickest where they are told to be asked for (`byTag`).
  */
 export async function bookingsOf(
   database: Pool | PoolClient,
   { byTag = false }: { byTag?: boolean } = {},
 ): Promise<string> {
-  const { rowCount } = await database.query('SELECT FROM usage_adjustments LIMIT 1');
-  const plain = byTag ? callsByTag : calls;
-  // PostgreSQL sums the calls alone in parallel, both together not.
-  return `(${rowCount === 0 ? plain : `${plain} UNION ALL ${adjustments}`}) AS bookings`;
+  const { rows } = await database.query<{ adjusted: boolean; tagged_long: boolean }>(`
+    SELECT EXISTS (SELECT FROM usage_adjustments) AS adjusted,
+           EXISTS (SELECT FROM usage WHERE short_tags IS NULL) AS tagged_long`);
+  const [{ adjusted = false, tagged_long = false } = {}] = rows;
+  const calls = byTag ? callsByTag(tagged_long) : callsWith('tags');
+  // PostgreSQL sums one of these in parallel, several together only at times.
+  return `(${adjusted ? `${calls} UNION ALL ${adjustments}` : calls}) AS bookings`;
 }

@@ -49,7 +49,11 @@ function manyRecords(): UsageRecord[] {
       provider: i % 3 === 0 ? 'groq' : 'openai',
       model: `model-${i % 4}`,
       user: i % 5 === 0 ? null : `user-${i % 5}`,
-      tags: teams[i % 3] === null ? {} : { team: String(teams[i % 3]) },
+      // Some are too long for an index.
+      tags:
+        teams[i % 3] === null
+          ? {}
+          : { team: String(teams[i % 3]), ...(i % 7 === 0 && { note: 'x'.repeat(300) }) },
       cache: i % 6 === 0 ? 'hit' : 'miss',
       usage: { ...noUsage, input: i, output: 1 },
       costUsd: i % 11 === 0 ? null : `0.${String(i * 7_919).padStart(12, '0')}`,

@@ -17,3 +17,8 @@ CREATE INDEX usage_sums ON usage (organization, started_at) INCLUDE (
   purpose, short_tags
 );
 CREATE INDEX usage_long_tags ON usage (organization, started_at) WHERE short_tags IS NULL;
+-- How many groups there are: without, PostgreSQL takes each call for one of its own, and does not sum in parallel.
+CREATE STATISTICS usage_hours ON (date_bin('1 hour', started_at, timestamptz 'epoch')) FROM usage;
+CREATE STATISTICS usage_quarters ON (date_bin('15 minutes', started_at, timestamptz 'epoch')) FROM usage;
+CREATE STATISTICS usage_durations ON (round(duration_ms)) FROM usage;
+CREATE STATISTICS usage_first_chunks ON (round(first_chunk_ms)) FROM usage;
