@@ -27,6 +27,8 @@ export interface PreparedPostgres {
   gid: number | undefined;
   /** For clients: over a Unix socket that only this user can reach. */
   url: string;
+  /** Its eighth line is `ready` when clients may come. */
+  pidFile: string;
 }
 
 const port = 5432;
@@ -61,6 +63,7 @@ export async function preparePostgres(directory: string): Promise<PreparedPostgr
     ],
     ...as,
     url: embeddedUrl(directory),
+    pidFile: join(cluster, 'postmaster.pid'),
   };
 }
 

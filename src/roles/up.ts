@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -129,16 +130,25 @@ async function prepareDatabase(url: string, { paths }: Settings, log: Logger): P
   }
 }
 
-function postgresChild({ url, ...prepared }: PreparedPostgres, log: Logger): ChildSpec {
+function postgresChild({ url, pidFile, ...prepared }: PreparedPostgres, log: Logger): ChildSpec {
   return {
     name: 'postgres',
     ...prepared,
-    ready: () => untilAnswers(createPool(url, { log: log.child({}, { level: 'silent' }), max: 1 })),
+    async ready() {
+      // Who comes while it starts is an error in its log.
+      while (!(await isReady(pidFile))) await delay(50);
+      await untilAnswers(createPool(url, { log: log.child({}, { level: 'silent' }), max: 1 }));
+    },
     readyTimeoutMs,
     // Fast shutdown: what is committed is safe, clients are sent away.
     stopSignal: 'SIGINT',
     stopTimeoutMs: 30_000,
   };
+}
+
+async function isReady(pidFile: string): Promise<boolean> {
+  const lines = await readFile(pidFile, 'utf8').catch(() => '');
+  return lines.split('\n')[7]?.trim() === 'ready';
 }
 
 async function untilAnswers(pool: Pool): Promise<void> {
