@@ -1,10 +1,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import type { SecureServerOptions } from 'node:http2';
+import { status } from '@grpc/grpc-js';
 import { formatAddress } from '../config/address.ts';
 import type { Address } from '../config/schema.ts';
 import { serverCredentials, type TlsFiles } from '../config/tls.ts';
 import { loadService, type ProcessStream, Server, ServerCredentials } from './protocol.ts';
-import { type Served, serve } from './session.ts';
+import { isAttempt, type Served, serve } from './session.ts';
 
 /**
  * Envoy ends each side stream by a reset. Node takes more than 1,000 of those, and then 33 a second,
@@ -33,7 +34,12 @@ export function createExtProcServer({
   // Bodies come whole: Envoy's own limit is the limit.
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
   allowResets(server);
-  server.addService(loadService(), { Process: (stream: ProcessStream) => serve(stream, served) });
+  const calls = createCalls();
+  server.addService(loadService(), {
+    Process(stream: ProcessStream) {
+      if (isAttempt(stream) || calls.take(stream)) serve(stream, served);
+    },
+  });
 
   return {
     /** Rejects when the socket cannot be made. */
@@ -47,18 +53,50 @@ export function createExtProcServer({
       });
       if (socket !== null) chmodSync(socket, 0o600);
     },
-    /** Takes no new streams, waits for those that run, and cuts what is left after `timeoutMs`. */
+    /**
+     * Takes no new calls, waits for those that run, and cuts what is left after `timeoutMs`. Until then attempts
+     * of these calls still come, over new connections too: who stops listening at once loses them.
+     */
     async stop(timeoutMs: number): Promise<void> {
       await new Promise<void>((resolve) => {
         const cut = setTimeout(() => {
           server.forceShutdown();
           resolve();
         }, timeoutMs);
-        server.tryShutdown(() => {
-          clearTimeout(cut);
-          resolve();
-        });
+        calls.leave(() =>
+          server.tryShutdown(() => {
+            clearTimeout(cut);
+            resolve();
+          }),
+        );
       });
+    },
+  };
+}
+
+/** The calls that this processor has. */
+function createCalls() {
+  const running = new Set<ProcessStream>();
+  let over: (() => void) | null = null;
+  return {
+    /** Once it is leaving it sends new calls away with a status at which Envoy asks another processor. */
+    take(stream: ProcessStream): boolean {
+      if (over) {
+        stream.emit('error', { code: status.UNAVAILABLE, details: 'this processor is leaving' });
+        return false;
+      }
+      running.add(stream);
+      const gone = () => {
+        running.delete(stream);
+        if (running.size === 0) over?.();
+      };
+      for (const event of ['end', 'cancelled', 'error']) stream.once(event, gone);
+      return true;
+    },
+    /** `done`: the last has ended. */
+    leave(done: () => void): void {
+      over = done;
+      if (running.size === 0) done();
     },
   };
 }

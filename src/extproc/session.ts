@@ -80,7 +80,7 @@ export function serve(stream: ProcessStream, { start, startAttempt, log, workloa
 }
 
 /** Envoy's filter says whose side it is on. */
-function isAttempt(stream: ProcessStream): boolean {
+export function isAttempt(stream: ProcessStream): boolean {
   return stream.metadata.get('x-weir-filter')[0] === 'attempt';
 }
 

@@ -64,6 +64,7 @@ const runner = spawn(
       WEIR_TEST_GO: clients.go,
       WEIR_TEST_JAVA: clients.java,
       WEIR_TEST_POSTGRES: postgres.url,
+      NODE_COMPILE_CACHE: join(directory, 'compiled'),
       ENVOY_BIN: await findEnvoy({ env: process.env, say: (line) => process.stderr.write(`${line}\n`) }),
     },
   },
