@@ -116,6 +116,8 @@ export function grpcClusters(name: string, provider: ProviderConfig, roots: Json
 
 export const balanced = {
   lb_policy: 'LEAST_REQUEST',
+  // Envoy's second would give calls to those alone who have left meanwhile, and none to those who are back.
+  common_lb_config: { update_merge_window: '0s' },
   circuit_breakers: roomy,
   outlier_detection: {
     split_external_local_origin_errors: true,

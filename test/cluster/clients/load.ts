@@ -1,5 +1,5 @@
-// load.ts CALLERS: calls without a pause, until its input ends; then prints the ids of those that went well, and
-// what went wrong with the others. weir puts the key in: what it did not look at is refused.
+// load.ts CALLERS: calls without a pause until its input ends, each caller at least one; then prints the ids of those
+// that were answered, and what went wrong with the others. weir puts the key in: what it did not look at is refused.
 import { once } from 'node:events';
 
 const callers = Number(process.argv[2]);
@@ -13,9 +13,9 @@ once(process.stdin, 'end').then(() => {
 // The mock of the providers knows these words.
 const kinds = [
   { model: 'gpt-4o-mini', text: 'Where?' },
-  { model: 'gpt-4o-mini', text: 'Where? Slowly.' },
-  { model: 'house', text: 'Where? Slowly.' },
-  { model: 'house', text: 'Where? Slowly, and the first of you fails.' },
+  { model: 'gpt-4o-mini', text: 'Where? Pause 100 ms.' },
+  { model: 'house', text: 'Where? Pause 100 ms.' },
+  { model: 'house', text: 'Where? Pause 100 ms, and the first of you fails.' },
 ];
 
 async function call(count: number): Promise<string | null> {
