@@ -261,6 +261,8 @@ test('an install, from helm install to helm uninstall', async (t) => {
       return names.trim() === '' ? 'nothing' : null;
     });
     assert.equal(left, 'nothing');
+    // It would wait for a finalizer that nobody takes off any more.
+    await cluster.kubectl('delete', 'namespace', 'weir', '--timeout=60s');
     const must = plainPod('free', { labels: { 'weir.dev/inject': 'required' } });
     assert.deepEqual(initNames(await createPod(cluster, 'shop', must)), []);
   });

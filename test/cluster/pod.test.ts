@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { proxyDirectory } from '../../src/kubernetes/pod.ts';
+import { podFiles } from '../../src/pod/prepare.ts';
 import { runWeir } from '../fixtures/weir.ts';
 import { until } from './fixtures/processes.ts';
 import { startStage } from './fixtures/stage.ts';
@@ -159,5 +161,23 @@ test('a pod whose application knows nothing of weir', async (t) => {
       const { stdout } = await curl([url, '-H', 'authorization: Bearer weir_workload', '-w', '%{http_code}']);
       return stdout.endsWith('200');
     });
+  });
+
+  await t.test('after an uninstall the pod works on', async () => {
+    for (const each of [processor, stage.injector, stage.collector]) await each.end();
+    for (const name of Object.keys(stage.names)) if (name.endsWith('.weir.svc')) delete stage.names[name];
+    const call = ['https://api.openai.com/v1/models', '-w', '%{http_code}', '-H'];
+    const ask = async (key: string) => (await curl([...call, `authorization: Bearer ${key}`])).stdout;
+    await until('nobody is known any more', async () => {
+      const asking = ['curl', '-s', '--unix-socket', `${proxyDirectory}/${podFiles.admin}`];
+      const { stdout } = await network.run([...asking, 'http://envoy/clusters'], { uid: 16_001 });
+      return /^weir-processor::/m.test(stdout) && !/^weir-processor::[\d.]+:9443::/m.test(stdout);
+    });
+    for (let count = 0; count < 3; count++) {
+      assert.match(await ask('sk-own'), /api.openai.com.*200$/);
+      assert.match(await ask('weir_workload'), /503$/);
+      const other = await curl(['--cacert', outside.caFile, 'https://shop.example.com/x']);
+      assert.equal(other.stdout, '{"host":"shop.example.com"}', other.stderr);
+    }
   });
 });
