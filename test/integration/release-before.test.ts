@@ -4,6 +4,7 @@ import OpenAI from 'openai';
 import { Agent, fetch } from 'undici';
 import { recordedConfig } from '../fixtures/before/stands.ts';
 import { startChatProvider } from '../fixtures/chat-provider.ts';
+import { eventually } from '../fixtures/collector.ts';
 import { startElsewhere } from '../fixtures/envoy-elsewhere.ts';
 import { startNoTls } from '../fixtures/failing-provider.ts';
 
@@ -25,6 +26,9 @@ test('pods that were started under the release before go on under this one', asy
       ...{ baseURL: `https://127.0.0.1:${port}/v1`, apiKey: 'weir_workload', maxRetries: 0 },
       fetch: (url, init) => fetch(String(url), { ...Object(init), dispatcher }) as never,
     });
+    // Envoy listens before it has the token that it shows to processors.
+    const first = { model: 'moved', messages: [{ role: 'user' as const, content: 'scenario:text Where?' }] };
+    await eventually(() => client.chat.completions.create(first).catch(() => undefined));
     // One that another provider serves, translated; one whose first provider fails.
     for (const [model, tried] of [
       ['moved', null],
