@@ -103,6 +103,8 @@ export class Account {
   settle(reserved: Amount, used: Amount, bucket: number): void {
     this.#reserved -= reserved;
     this.#free += reserved - used;
+    // What was too little may be enough now.
+    if (used < reserved) this.#shortUntil = 0;
     this.#spending.add(bucket, used);
   }
 
