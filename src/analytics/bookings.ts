@@ -46,9 +46,11 @@ export async function bookingsOf(
   database: Pool | PoolClient,
   { byTag = false }: { byTag?: boolean } = {},
 ): Promise<string> {
-  const { rows } = await database.query<{ adjusted: boolean; tagged_long: boolean }>(`
-    SELECT EXISTS (SELECT FROM usage_adjustments) AS adjusted,
-           EXISTS (SELECT FROM usage WHERE short_tags IS NULL) AS tagged_long`);
+  const { rows } = await database.query<{ adjusted: boolean; tagged_long: boolean }>(
+    `SELECT EXISTS (SELECT FROM usage_adjustments) AS adjusted,
+            $1 AND EXISTS (SELECT FROM usage WHERE short_tags IS NULL) AS tagged_long`,
+    [byTag],
+  );
   const [{ adjusted = false, tagged_long = false } = {}] = rows;
   const calls = byTag ? callsByTag(tagged_long) : callsWith('tags');
   // PostgreSQL sums one of these in parallel, several together only at times.

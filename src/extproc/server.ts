@@ -86,9 +86,9 @@ function createCalls() {
         return false;
       }
       running.add(stream);
+      // Of these events one stream may have several.
       const gone = () => {
-        running.delete(stream);
-        if (running.size === 0) over?.();
+        if (running.delete(stream) && running.size === 0) over?.();
       };
       for (const event of ['end', 'cancelled', 'error']) stream.once(event, gone);
       return true;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
+import { otlpPaths } from '../fixtures/collector.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 import { startWeir } from '../fixtures/weir.ts';
 
@@ -15,7 +16,6 @@ const spansOfEach = 256;
 /** What the collector may hold of batches that wait, and what is garbage for a moment. */
 const mostBytes = 256 * 1024 * 1024;
 
-const tracesPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const same = (bytes: Buffer) => bytes;
 
 const statOf = (pid: number | string) =>
@@ -59,7 +59,7 @@ test('while PostgreSQL stands still the collector sends senders away before its 
   const isTakenOverGrpc = (body: Buffer) =>
     new Promise<boolean>((resolve, reject) => {
       const deadline = Date.now() + pauseMs + 60_000;
-      client.makeUnaryRequest(tracesPath, same, same, body, { deadline }, (error) => {
+      client.makeUnaryRequest(otlpPaths.traces, same, same, body, { deadline }, (error) => {
         if (!error) resolve(true);
         else if (error.code === grpc.status.UNAVAILABLE) resolve(false);
         else reject(error);

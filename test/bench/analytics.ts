@@ -12,10 +12,7 @@ const rows = Number(process.argv[2] ?? 1_000_000);
 const plans = process.argv[3] === 'plans';
 const postgres = await startPostgres();
 const log = pino({ level: 'silent' });
-const pool = createPool(plans ? explained(postgres.url) : postgres.url, {
-  log,
-  max: 4,
-});
+const pool = createPool(plans ? explained(postgres.url) : postgres.url, { log, max: 4 });
 const told = new Set<string>();
 if (plans) pool.on('connect', (client) => client.on('notice', tellPlan));
 // One session for all batches: its random numbers are those of the seed.
@@ -41,7 +38,6 @@ try {
     );
   }
   await filling.query('VACUUM (ANALYZE) usage');
-
   console.log(`${rows} rows, made in ${((performance.now() - started) / 1000).toFixed(0)} s`);
 
   const query: BreakdownQuery = {

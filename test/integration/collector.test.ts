@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import grpc from '@grpc/grpc-js';
 import type { Outcome } from '../../src/usage/record.ts';
 import { toAttributes } from '../../src/usage/span.ts';
-import { eventually, startCollector } from '../fixtures/collector.ts';
+import { eventually, otlpPaths, startCollector } from '../fixtures/collector.ts';
 import { traceRequest, usageRecord } from '../fixtures/usage-records.ts';
 
 const waitingForLock = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
@@ -216,11 +216,15 @@ test('gRPC refuses a gzip bomb and what is not OTLP', async (t) => {
   });
   t.after(() => client.close());
   const same = (bytes: Buffer) => bytes;
-  const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
   const call = (body: Buffer) =>
     new Promise<number>((resolve) => {
-      client.makeUnaryRequest(path, same, same, body, { deadline: Date.now() + 20_000 }, (error) =>
-        resolve(error?.code ?? 0),
+      client.makeUnaryRequest(
+        otlpPaths.traces,
+        same,
+        same,
+        body,
+        { deadline: Date.now() + 20_000 },
+        (error) => resolve(error?.code ?? 0),
       );
     });
   assert.equal(await call(Buffer.alloc(64 * 1024 * 1024)), grpc.status.RESOURCE_EXHAUSTED);
